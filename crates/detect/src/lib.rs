@@ -1,0 +1,1 @@
+//! The detect stage: frames in, faces with generic crops out.

@@ -1,0 +1,1 @@
+//! The embed stage: crops in, unit vectors out; and the analysis of single pictures.

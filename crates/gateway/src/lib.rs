@@ -1,0 +1,1 @@
+//! The HTTP door: JSON API, server-sent events, problem details.

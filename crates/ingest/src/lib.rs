@@ -1,0 +1,1 @@
+//! Cameras: decode, sample, number; the only crate that knows GStreamer.

@@ -1,0 +1,2 @@
+//! The sightline binary: command line and composition of stages into processes. No logic.
+fn main() {}

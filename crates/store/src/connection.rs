@@ -1,0 +1,181 @@
+//! Opening the file, and the two connections behind every call.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::StoreError;
+use crate::metrics::Metrics;
+use crate::schema;
+
+/// How long a call waits for another process that holds the file (a backup, a second identify that takes over).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes a page: see the note at the schema. Only new files take it.
+const PAGE_SIZE: u32 = 8192;
+
+/// The write-ahead log is cut back to this after a checkpoint, bytes.
+const JOURNAL_SIZE_LIMIT: u32 = 16 << 20;
+
+/// Only the owner may read faces.
+const FILE_MODE: u32 = 0o600;
+
+/// What is told the newest `seq` after events were stored.
+type Listener = Box<dyn Fn(u64) + Send + Sync>;
+
+/// Settings of [`Store::open_with`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Most pages (8 KiB) the file may have; beyond that every write fails as on a full disk.
+    pub max_pages: Option<u32>,
+}
+
+/// The database. A clone is the same one.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    listeners: Mutex<Vec<Listener>>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.shared.path.display())
+    }
+}
+
+impl Store {
+    /// Opens the database at `path`, or makes it and the folders above it. Files are readable by their owner only.
+    ///
+    /// # Errors
+    /// [`StoreError::File`], [`StoreError::Corrupt`], [`StoreError::NotOurs`], [`StoreError::NewerSchema`],
+    /// [`StoreError::DiskFull`], [`StoreError::Busy`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// [`Store::open`] with settings.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(path: &Path, options: Options) -> Result<Self, StoreError> {
+        make_private(path).map_err(|e| StoreError::File { path: path.to_owned(), reason: e.to_string() })?;
+        let open = || -> Result<Self, StoreError> {
+            let mut writer = connect(path)?;
+            if let Some(pages) = options.max_pages {
+                writer.pragma_update(None, "max_page_count", pages)?;
+            }
+            schema::migrate(&mut writer)?;
+            let reader = connect(path)?;
+            reader.pragma_update(None, "query_only", true)?;
+            let shared = Shared {
+                path: path.to_owned(),
+                writer: Mutex::new(writer),
+                reader: Mutex::new(reader),
+                listeners: Mutex::default(),
+                metrics: Metrics::register(),
+            };
+            Ok(Self { shared: Arc::new(shared) })
+        };
+        open().map_err(|e| e.at(path))
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Has `listener` called with the newest `seq` each time events were stored; from the thread that stored them, so
+    /// it must be quick and must not call the store.
+    pub fn on_new_events(&self, listener: impl Fn(u64) + Send + Sync + 'static) {
+        lock(&self.shared.listeners).push(Box::new(listener));
+    }
+
+    pub(crate) fn notify(&self, newest: u64) {
+        for listener in lock(&self.shared.listeners).iter() {
+            listener(newest);
+        }
+    }
+
+    /// Runs `work` in one transaction: all of it is on disk when this returns `Ok`, nothing of it otherwise.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = lock(&self.shared.writer);
+        let begin = Instant::now();
+        let mut attempt = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        let result = attempt().map_err(|e: StoreError| e.at(&self.shared.path));
+        self.shared.metrics.committed(begin.elapsed());
+        result
+    }
+
+    /// Runs `work` on the reading connection.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&lock(&self.shared.reader)).map_err(|e| e.at(&self.shared.path))
+    }
+
+    /// Moves what the write-ahead log still holds into the file and empties the log, so that what was deleted is gone
+    /// from both. Best effort: a reader may be in the way, then a later checkpoint does it.
+    pub(crate) fn scrub_log(&self) {
+        let connection = lock(&self.shared.writer);
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log could not be emptied");
+        }
+    }
+}
+
+/// A panic in another thread rolled its transaction back; the connection is still good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the file and its folders if they are missing, and closes it to everybody but its owner. The log files beside
+/// it inherit its mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(FILE_MODE).open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let reason = format!("the file system does not support SQLite's write-ahead log (journal mode {mode})");
+        return Err(StoreError::File { path: path.to_owned(), reason });
+    }
+    // FULL: the log is synced at each commit, so that "acknowledged" means "on disk" also after a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Deleted vectors are overwritten, not only forgotten. (This pragma answers, so it cannot be a plain update.)
+    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    connection.query_row(&format!("PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}"), [], |_| Ok(()))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

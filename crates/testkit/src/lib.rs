@@ -1,0 +1,1 @@
+//! Synthetic cameras, an RTSP server, a nats-server on a free port, golden data.

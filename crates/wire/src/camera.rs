@@ -1,0 +1,190 @@
+//! A camera as it should be: what the configuration file, the API and the bucket of desired state hold.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::CameraId;
+use crate::message::CaptureMode;
+
+/// A text that may hold a password: printing it shows `***` in place of what stands between `://` and `@`.
+///
+/// Serialising keeps the secret (the store and the bucket need it, see `sightline_stage::secret` for how it is sealed);
+/// whatever people get to see is made with [`SourceUrl::redacted`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceUrl(String);
+
+impl SourceUrl {
+    /// Takes the text as it is.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text with its secret, for opening the source and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with `***` in place of a password; `user:***@host`.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let Some(at) = rest[..authority_end].rfind('@') else {
+            // A password with a slash in it hides the '@' from the rule above: then nothing of it is shown.
+            return match rest.rfind('@') {
+                Some(at) if rest[..at].contains(':') => format!("{scheme}://***{}", &rest[at..]),
+                _ => self.0.clone(),
+            };
+        };
+        let user = rest[..at].split(':').next().unwrap_or("");
+        match rest[..at].contains(':') {
+            true => format!("{scheme}://{user}:***{}", &rest[at..]),
+            false => self.0.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+impl fmt::Display for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+/// How RTP reaches us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Interleaved with RTSP: passes firewalls, loses nothing.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// Desired state of one camera.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraSpec {
+    /// Its id.
+    pub id: CameraId,
+    /// `rtsp://`, `rtsps://`, `file://`, a path, `v4l2://`, `http(s)://` (MJPEG) or `test://`.
+    pub source: SourceUrl,
+    /// Frames a second that are kept.
+    #[serde(default = "default_fps")]
+    pub fps: f64,
+    /// Newest wins, or every sampled frame.
+    #[serde(default)]
+    pub mode: CaptureMode,
+    /// For RTSP.
+    #[serde(default)]
+    pub transport: Transport,
+    /// No frame for so long means tear down and reopen.
+    #[serde(default = "default_stall", with = "human_duration")]
+    pub stall: Duration,
+}
+
+/// Frigate's, Viseron's and our default: 5 frames a second are enough to recognise a passer-by.
+fn default_fps() -> f64 {
+    5.0
+}
+
+fn default_stall() -> Duration {
+    Duration::from_secs(5)
+}
+
+/// Durations as people write them in the configuration: `500ms`, `5s`, `2m`, `1h`.
+pub mod human_duration {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    /// Writes `5s` or `500ms`.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format(*value))
+    }
+
+    /// Reads a number with a unit.
+    ///
+    /// # Errors
+    /// A text that is no duration.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("\"{text}\" is no duration: write a number with ms, s, m or h, as in 5s"))
+        })
+    }
+
+    /// `5s`, `1500ms`.
+    #[must_use]
+    pub fn format(value: Duration) -> String {
+        match value.as_millis() {
+            ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+            ms => format!("{ms}ms"),
+        }
+    }
+
+    /// The duration that `text` says, if it says one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Duration> {
+        let text = text.trim();
+        let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+        let number: f64 = text[..split].trim().parse().ok()?;
+        let unit_s = match &text[split..] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        Duration::try_from_secs_f64(number * unit_s).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CameraSpec, SourceUrl, human_duration};
+    use std::time::Duration;
+
+    #[test]
+    fn passwords_are_not_printed() {
+        for (text, shown) in [
+            ("rtsp://viewer:s3cret@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
+            ("rtsp://viewer:p@ss@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
+            ("rtsp://viewer:p/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
+            ("rtsp://10.0.0.1/a", "rtsp://10.0.0.1/a"),
+            ("clip.mp4", "clip.mp4"),
+        ] {
+            let url = SourceUrl::new(text);
+            assert_eq!(url.redacted(), shown);
+            assert_eq!(format!("{url:?} {url}"), format!("{shown} {shown}"));
+        }
+    }
+
+    #[test]
+    fn durations_read_as_written() {
+        assert_eq!(human_duration::parse("5s"), Some(Duration::from_secs(5)));
+        assert_eq!(human_duration::parse("1500ms"), Some(Duration::from_millis(1500)));
+        assert_eq!(human_duration::parse("5"), None);
+        assert_eq!(human_duration::parse("-5s"), None);
+        assert_eq!(human_duration::format(Duration::from_millis(1500)), "1500ms");
+    }
+
+    #[test]
+    fn a_camera_needs_only_id_and_source() {
+        let camera: CameraSpec = serde_json::from_str(r#"{"id":"a","source":"test://"}"#).unwrap();
+        assert_eq!((camera.fps, camera.stall), (5.0, Duration::from_secs(5)));
+        assert!(serde_json::from_str::<CameraSpec>(r#"{"id":"a","source":"x","stal":"5s"}"#).is_err());
+    }
+}

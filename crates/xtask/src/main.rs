@@ -1,0 +1,2 @@
+//! Set-up, demo, tests, checks: cargo xtask.
+fn main() {}
