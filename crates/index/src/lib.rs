@@ -1,1 +1,32 @@
-//! Gallery search, fusion, open-set decision, clustering of unknowns; the only crate that knows FAISS.
+//! Who it is: gallery search, fusion of a visit's vectors, open-set decision, strangers with lasting ids, and the
+//! [`Identify`] stage that turns all of it into sightings and events. The only crate that knows FAISS.
+//!
+//! ```text
+//! vectors of a visit ─ fuse ─► one vector ─ gallery ─► best person, best other person ─ decide ─► known | ambiguous | unknown
+//!                                        └─ strangers ─► lasting id (unless known)
+//! ```
+//!
+//! Everything is rebuilt from [`sightline_store`], never the other way round.
+
+mod camera_log;
+mod decision;
+mod faiss_index;
+mod fusion;
+mod gallery;
+mod identify;
+mod metrics;
+mod native;
+mod output;
+mod unknowns;
+mod visit;
+
+#[cfg(test)]
+mod testing;
+
+pub use decision::{ThresholdError, Thresholds};
+pub use faiss_index::IndexError;
+pub use fusion::{fuse, weight_of};
+pub use gallery::{Gallery, GalleryError, PersonHit, SharedGallery};
+pub use identify::{Clock, Identify, IdentifyConfig};
+pub use metrics::{EnrollRejection, Metrics, VectorFlawKind};
+pub use output::IdentifyOutput;

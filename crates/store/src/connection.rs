@@ -115,7 +115,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let mut connection = lock(&self.shared.writer);
         let begin = Instant::now();
-        let mut attempt = || {
+        let attempt = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
             transaction.commit()?;

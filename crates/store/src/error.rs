@@ -113,7 +113,7 @@ impl StoreError {
             | Self::NotOurs { path }
             | Self::File { path, .. }
             | Self::Busy { path }
-            | Self::Database { path, .. } => path.clone_from(&database.to_path_buf()),
+            | Self::Database { path, .. } => database.clone_into(path),
             _ => {}
         }
         self

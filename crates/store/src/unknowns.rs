@@ -53,6 +53,14 @@ impl Store {
 }
 
 pub(crate) fn put_unknowns(transaction: &Transaction<'_>, batch: &IdentifyBatch, now: Utc) -> Result<(), StoreError> {
+    // Aliases first: what this batch says about a visit is newer than what moves.
+    for (from, into) in &batch.aliases {
+        let (from, into) = (from.to_string(), into.to_string());
+        transaction.execute("UPDATE OR REPLACE unknown_vectors SET unknown = ? WHERE unknown = ?", [&into, &from])?;
+        transaction.execute("UPDATE sightings SET unknown = ? WHERE unknown = ?", [&into, &from])?;
+        transaction.execute("DELETE FROM unknowns WHERE id = ?", [&from])?;
+        insert_alias(transaction, AliasKind::Unknown, &from, &into, now)?;
+    }
     let mut found = transaction.prepare_cached("INSERT OR IGNORE INTO unknowns (id, created_ns) VALUES (?, ?)")?;
     let mut upsert = transaction.prepare_cached(
         "INSERT OR REPLACE INTO unknown_vectors (unknown, visit, model, weight, vector) VALUES (?, ?, ?, ?, ?)",
@@ -62,13 +70,6 @@ pub(crate) fn put_unknowns(transaction: &Transaction<'_>, batch: &IdentifyBatch,
         let model = model_number(transaction, &row.model, &row.vector)?;
         found.execute(params![unknown, now.unix_ns()])?;
         upsert.execute(params![unknown, row.visit.as_str(), model, f64::from(row.weight), to_blob(&row.vector)])?;
-    }
-    for (from, into) in &batch.aliases {
-        let (from, into) = (from.to_string(), into.to_string());
-        transaction.execute("UPDATE OR REPLACE unknown_vectors SET unknown = ? WHERE unknown = ?", [&into, &from])?;
-        transaction.execute("UPDATE sightings SET unknown = ? WHERE unknown = ?", [&into, &from])?;
-        transaction.execute("DELETE FROM unknowns WHERE id = ?", [&from])?;
-        insert_alias(transaction, AliasKind::Unknown, &from, &into, now)?;
     }
     let mut drop = transaction.prepare_cached("DELETE FROM unknown_vectors WHERE unknown = ? AND visit = ?")?;
     for (unknown, visit) in &batch.dropped_unknown_vectors {

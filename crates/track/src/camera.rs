@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use sightline_stage::{Monotonic, Outbox};
-use sightline_vision::Rect;
 use sightline_wire::{CameraId, EndReason, FrameFaces, FrameSize, Utc};
 
-use crate::associate::associate;
+use crate::associate::{Sight, associate};
 use crate::config::TrackConfig;
+use crate::look::Look;
 use crate::metrics::CameraMetrics;
 use crate::order::{Arrival, Released, Sequencer};
 use crate::output::TrackOutput;
@@ -47,7 +47,10 @@ impl FrameClock {
         };
         if let Some(gap) = gap {
             self.epoch = Some(frame.frame.epoch);
-            self.offset_ns = self.now_ns.saturating_add(gap.max(0)).saturating_sub(frame.stamp.pts_ns);
+            self.offset_ns = self
+                .now_ns
+                .saturating_add(gap.max(0))
+                .saturating_sub(frame.stamp.pts_ns);
         }
         self.now_ns = self.now_ns.max(frame.stamp.pts_ns.saturating_add(self.offset_ns));
         self.capture = frame.stamp.capture;
@@ -142,7 +145,10 @@ impl Camera {
             self.end_all(EndReason::CameraStopped, now, out);
         }
         self.fit_to(frame.size);
-        let moment = Moment { now, frame_ns: self.clock.now_ns };
+        let moment = Moment {
+            now,
+            frame_ns: self.clock.now_ns,
+        };
         self.end_over(moment, &shared.config, out);
         self.link(frame, moment, shared, out);
         self.end_over(moment, &shared.config, out);
@@ -151,49 +157,64 @@ impl Camera {
 
     /// Gives each known face its face of this frame, and begins candidates with the rest.
     fn link(&mut self, frame: &FrameFaces, moment: Moment, shared: &Shared, out: &mut Outbox<TrackOutput>) {
-        // Numbers of the faces stay those of the message: they are part of ids.
-        let usable: Vec<usize> =
-            (0..frame.faces.len().min(MAX_FACES)).filter(|&i| frame.faces[i].bbox.is_valid()).collect();
-        let boxes: Vec<Rect> = usable.iter().map(|&i| frame.faces[i].bbox).collect();
-        let expected: Vec<_> = self.tracks.iter().map(|track| track.expected(moment.frame_ns)).collect();
-        let mut free = vec![true; usable.len()];
-        for (track, found) in self.tracks.iter_mut().zip(associate(&expected, &boxes)) {
-            if let Some(found) = found {
-                free[found] = false;
-                let face = &frame.faces[usable[found]];
-                if track.seen(face, frame, moment, &shared.config, out) {
-                    self.metrics.visits.increment(1);
-                }
-            } else {
+        let usable = frame
+            .faces
+            .iter()
+            .enumerate()
+            .take(MAX_FACES)
+            .filter(|(_, face)| face.bbox.is_valid());
+        let sights: Vec<Sight<'_>> = usable
+            .map(|(index, face)| Sight {
+                index,
+                face,
+                look: Look::of(&face.crop),
+            })
+            .collect();
+        let expected: Vec<_> = self
+            .tracks
+            .iter()
+            .map(|track| track.expected(moment.frame_ns))
+            .collect();
+        let found = associate(&expected, &sights);
+        let mut free = vec![true; sights.len()];
+        for (track, found) in self.tracks.iter_mut().zip(found) {
+            let Some(found) = found else {
                 track.missed();
+                continue;
+            };
+            free[found] = false;
+            if track.seen(&sights[found], frame, moment, &shared.config, out) {
+                self.metrics.visits.increment(1);
             }
         }
-        for (&index, _) in usable.iter().zip(&free).filter(|&(_, &free)| free) {
+        for (sight, _) in sights.iter().zip(free).filter(|&(_, free)| free) {
             if self.tracks.len() < MAX_TRACKS {
-                let face = &frame.faces[index];
-                let mut track = Track::begin(frame, index, face, moment, &shared.tracker);
-                // The first sight never confirms, so nothing is put out here.
-                track.seen(face, frame, moment, &shared.config, out);
-                self.tracks.push(track);
+                self.tracks.push(Track::begin(sight, frame, moment, shared));
             }
         }
-        for &index in &usable {
-            if let Some(flaw) = flaw_of(&frame.faces[index], &shared.config) {
-                self.metrics.reject(flaw);
-            }
+        for flaw in sights
+            .iter()
+            .filter_map(|sight| flaw_of(sight.face, &shared.config))
+        {
+            self.metrics.reject(flaw);
         }
     }
 
     fn end_over(&mut self, moment: Moment, config: &TrackConfig, out: &mut Outbox<TrackOutput>) {
-        let over: Vec<Track> =
-            self.tracks.extract_if(.., |track| track.is_over(moment.frame_ns, config)).collect();
+        let over: Vec<Track> = self
+            .tracks
+            .extract_if(.., |track| track.is_over(moment.frame_ns, config))
+            .collect();
         for track in over {
             self.end(track, EndReason::Left, moment, out);
         }
     }
 
     fn end_all(&mut self, reason: EndReason, now: Monotonic, out: &mut Outbox<TrackOutput>) {
-        let moment = Moment { now, frame_ns: self.clock.now_ns };
+        let moment = Moment {
+            now,
+            frame_ns: self.clock.now_ns,
+        };
         for track in std::mem::take(&mut self.tracks) {
             self.end(track, reason, moment, out);
         }
@@ -221,6 +242,8 @@ impl Camera {
     }
 
     fn publish_count(&self) {
-        self.metrics.active.set(self.tracks.iter().filter(|track| track.is_confirmed()).count() as f64);
+        self.metrics
+            .active
+            .set(self.tracks.iter().filter(|track| track.is_confirmed()).count() as f64);
     }
 }

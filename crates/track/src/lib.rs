@@ -7,7 +7,8 @@
 //!    "Simple Online and Realtime Tracking", ICIP 2016),
 //! 3. `associate` links the frame's faces to them: C-BIoU (Yang et al., "Hard to Track Objects with Irregular Motions and
 //!    Similar Appearances? Make It Easier by Buffering the Matching Space", WACV 2023) with optimal assignment, because at
-//!    five frames a second a walking face moves further than its own width and plain overlap finds nothing,
+//!    five frames a second a walking face moves further than its own width and plain overlap finds nothing; `look` keeps it from
+//!    linking two heads that do not look alike,
 //! 4. `visit` confirms, keeps and ends visits, `shots` chooses the few crops that are worth a vector.
 //!
 //! Everything is deterministic in the frames: the same frames give the same visits, crops and ids. Time of the process
@@ -18,6 +19,7 @@ mod assign;
 mod associate;
 mod camera;
 mod config;
+mod look;
 mod metrics;
 mod motion;
 mod order;

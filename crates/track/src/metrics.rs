@@ -1,5 +1,8 @@
 //! The tracker's metrics, one set for each camera.
-#![expect(clippy::disallowed_macros, reason = "the one place of this crate where metrics are declared")]
+#![expect(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate where metrics are declared"
+)]
 
 use metrics::{Counter, Gauge, Histogram};
 use sightline_vision::QualityReason;
@@ -31,9 +34,7 @@ impl CameraMetrics {
     /// Handles with `camera` as their label.
     pub(crate) fn new(camera: &CameraId) -> Self {
         let label = || camera.as_str().to_owned();
-        let frames = |result: &'static str| {
-            metrics::counter!("sightline_track_frames_total", "camera" => label(), "result" => result)
-        };
+        let frames = |result: &'static str| metrics::counter!("sightline_track_frames_total", "camera" => label(), "result" => result);
         Self {
             active: metrics::gauge!("sightline_track_active", "camera" => label()),
             frames_ok: frames("ok"),
@@ -52,7 +53,12 @@ impl CameraMetrics {
 
     /// A face was not good enough.
     pub(crate) fn reject(&self, reason: QualityReason) {
-        for (counter, _) in self.rejected.iter().zip(QualityReason::ALL).filter(|&(_, r)| r == reason) {
+        for (counter, _) in self
+            .rejected
+            .iter()
+            .zip(QualityReason::ALL)
+            .filter(|&(_, r)| r == reason)
+        {
             counter.increment(1);
         }
     }

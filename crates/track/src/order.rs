@@ -48,7 +48,11 @@ pub(crate) struct Sequencer {
 impl Sequencer {
     /// At most `window` frames wait for a missing one, each at most `wait`.
     pub(crate) const fn new(window: usize, wait: Duration) -> Self {
-        Self { window, wait, epoch: None }
+        Self {
+            window,
+            wait,
+            epoch: None,
+        }
     }
 
     /// A frame has come. Frames at or below the watermark, or of an older epoch, change nothing.
@@ -64,7 +68,9 @@ impl Sequencer {
                 *other = Some(Epoch::begin(frame, self.window));
             }
         }
-        let Some(epoch) = &mut self.epoch else { return (Arrival::Late, released) };
+        let Some(epoch) = &mut self.epoch else {
+            return (Arrival::Late, released);
+        };
         let arrival = epoch.take(frame, now, &mut released);
         while epoch.waiting.len() > self.window
             && let Some((&oldest, _)) = epoch.waiting.first_key_value()
@@ -78,7 +84,11 @@ impl Sequencer {
     pub(crate) fn expire(&mut self, now: Monotonic) -> Released {
         let mut released = Released::default();
         if let Some(epoch) = &mut self.epoch {
-            let overdue = epoch.waiting.iter().rev().find(|(_, (came, _))| now.since(*came) >= self.wait);
+            let overdue = epoch
+                .waiting
+                .iter()
+                .rev()
+                .find(|(_, (came, _))| now.since(*came) >= self.wait);
             if let Some((&seq, _)) = overdue {
                 epoch.release_up_to(seq, &mut released);
             }
@@ -101,7 +111,12 @@ impl Epoch {
     fn begin(first: &FrameFaces, window: usize) -> Self {
         let seq = first.frame.seq;
         let next = if seq <= window as u64 { 0 } else { seq };
-        Self { number: first.frame.epoch, next, released: 0, waiting: BTreeMap::new() }
+        Self {
+            number: first.frame.epoch,
+            next,
+            released: 0,
+            waiting: BTreeMap::new(),
+        }
     }
 
     fn take(&mut self, frame: &FrameFaces, now: Monotonic, released: &mut Released) -> Arrival {
@@ -140,7 +155,10 @@ impl Epoch {
 
     fn skip(&mut self, frames: u64) {
         self.next = self.next.saturating_add(frames);
-        self.released = u32::try_from(frames).ok().and_then(|by| self.released.checked_shl(by)).unwrap_or(0);
+        self.released = u32::try_from(frames)
+            .ok()
+            .and_then(|by| self.released.checked_shl(by))
+            .unwrap_or(0);
     }
 }
 
@@ -168,7 +186,10 @@ mod tests {
         let mut order = Sequencer::new(8, WAIT);
         for seq in 0..20 {
             let (arrival, released) = order.offer(&empty_frame(1, seq), at(0));
-            assert_eq!((arrival, seqs(&released), released.lost), (Arrival::Taken, vec![seq], 0));
+            assert_eq!(
+                (arrival, seqs(&released), released.lost),
+                (Arrival::Taken, vec![seq], 0)
+            );
         }
     }
 

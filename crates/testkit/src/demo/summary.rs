@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::processes::Usage;
+use crate::fleet::Usage;
 
 /// `target/demo/summary.json`.
 #[derive(Debug, Default, Serialize)]
@@ -99,9 +99,9 @@ impl Summary {
         }
     }
 
-    /// Adds the counters of every process.
-    pub(super) fn add_metrics(&mut self, texts: &[String]) {
-        for line in texts.iter().flat_map(|text| text.lines()) {
+    /// Adds the counters of one process.
+    pub(super) fn add_metrics(&mut self, text: &str) {
+        for line in text.lines() {
             let Some((name, labels, value)) = sample(line) else { continue };
             let Some(camera) = self.cameras.iter_mut().find(|c| labels.get("camera") == Some(&c.id.as_str())) else {
                 continue;
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(summary.names(), ["Adam"]);
         assert!((summary.latency_ms.p50 - 200.0).abs() < 1e-6);
         assert_eq!((summary.cameras[0].visits, summary.cameras[1].visits), (1, 0));
-        summary.add_metrics(&["sightline_detector_faces_total{camera=\"a\",model=\"m\"} 3".into()]);
+        summary.add_metrics("sightline_detector_faces_total{camera=\"a\",model=\"m\"} 3");
         assert_eq!(summary.cameras[0].faces, 3);
     }
 

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds the binary and gathers what it needs at run time: ONNX Runtime and the models. Used by the Dockerfile and by CI.
+#   build.sh DESTINATION
+set -euo pipefail
+destination=${1:?usage: build.sh DESTINATION}
+cd "$(dirname "$0")/../.."
+cache=${SIGHTLINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sightline}
+cargo xtask setup
+CARGO_TARGET_DIR="$cache/target" cargo build --locked --release --package sightline
+install -D -m 755 "$cache/target/release/sightline" "$destination/usr/local/bin/sightline"
+mkdir -p "$destination/usr/share/sightline/ort" "$destination/usr/share/sightline/models"
+cp "$cache"/ort/libonnxruntime.so.* "$destination/usr/share/sightline/ort/"
+cp "$cache"/models/*.onnx "$destination/usr/share/sightline/models/"
