@@ -1,8 +1,9 @@
-//! The optimal one-to-one assignment: Hungarian method by shortest augmenting paths (Kuhn 1955; Jonker and Volgenant 1987).
+//! The optimal one-to-one assignment: Hungarian method by shortest augmenting paths (Kuhn 1955; Jonker and Volgenant
+//! 1987).
 
-/// Pairs rows with columns so that the sum of the chosen weights is the largest possible. `weights` is row-major, `rows * columns`
-/// finite values; a weight of 0 or less means that the two do not belong together, and such a pair is never returned.
-/// Returns the column of each row.
+/// Pairs rows with columns so that the sum of the chosen weights is the largest possible. `weights` is row-major,
+/// `rows * columns` finite values; a weight of 0 or less means that the two do not belong together, and such a pair
+/// is never returned. Returns the column of each row.
 ///
 /// # Panics
 /// When `weights` does not have `rows * columns` values.
@@ -29,8 +30,8 @@ pub(crate) fn assign(rows: usize, columns: usize, weights: &[f32]) -> Vec<Option
     column_of_row
 }
 
-/// The source given to each target, for `sources <= targets`. Keeps a price for every source and target such that no pair is worth
-/// more than its prices; each new source is placed along the cheapest chain of re-assignments.
+/// The source given to each target, for `sources <= targets`. Keeps a price for every source and target such that no
+/// pair is worth more than its prices; each new source is placed along the cheapest chain of re-assignments.
 fn source_of_targets(
     sources: usize,
     targets: usize,

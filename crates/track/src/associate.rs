@@ -1,7 +1,8 @@
 //! Which face of a frame is which known one: C-BIoU, cascaded matching by buffered overlap.
 //!
-//! Both boxes of a pair grow by the same fraction of their own size before their overlap is measured, first by a little, then, for what is
-//! left over, by more. Two boxes of width `w` still touch at a distance of `w * (1 + 2 * buffer)`.
+//! Both boxes of a pair grow by the same fraction of their own size before their overlap is measured, first by a
+//! little, then, for what is left over, by more. Two boxes of width `w` still touch at a distance of `w * (1 + 2 *
+//! buffer)`.
 
 use sightline_vision::Rect;
 use sightline_wire::Face;
@@ -11,11 +12,12 @@ use crate::look::Look;
 
 /// Buffer of the first round: the paper's.
 const SMALL_BUFFER: f32 = 0.3;
-/// Buffer of the second round for a face with a known speed: 1.8 widths from where it is expected. The paper has 0.5 at 20 to 25 frames a
-/// second; here every step is judged against the expected place, and a wider one links strangers after a cut.
+/// Buffer of the second round for a face with a known speed: 1.8 widths from where it is expected. The paper has 0.5
+/// at 20 to 25 frames a second; here every step is judged against the expected place, and a wider one links strangers
+/// after a cut.
 const WIDE_BUFFER: f32 = 0.4;
-/// Buffer of the second round for a face that was seen once, so that nothing is known of its speed: 2.5 widths, a quick walk at
-/// five frames a second.
+/// Buffer of the second round for a face that was seen once, so that nothing is known of its speed: 2.5 widths, a
+/// quick walk at five frames a second.
 const NEW_BUFFER: f32 = 0.75;
 /// The step in seconds that the buffers are meant for; they shrink and grow with the time since the face was seen.
 const REFERENCE_STEP: f32 = 0.2;
@@ -27,7 +29,8 @@ const SIZE_RATIO: f32 = 1.8;
 const LEAST_OVERLAP: f32 = 0.01;
 /// Two sights of one face are at least so much alike; [`crate::look`] says how this was chosen.
 const LEAST_LIKENESS: f32 = 0.55;
-/// The same after a gap of more than [`GAP`] seconds: whoever hid the face is the first to be seen in its place.
+/// The same for a face that was not found for more than [`GAP`] seconds: whoever hid it is the first to be seen in
+/// its place.
 const LEAST_LIKENESS_AFTER_GAP: f32 = 0.65;
 /// See [`LEAST_LIKENESS_AFTER_GAP`].
 const GAP: f32 = 0.3;
@@ -39,6 +42,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) bbox: Rect,
     /// Seconds since it was seen.
     pub(crate) seconds: f32,
+    /// It was not found in the frame before.
+    pub(crate) missed: bool,
     /// It was seen more than once.
     pub(crate) speed_known: bool,
     /// What it looked like.
@@ -69,7 +74,8 @@ impl Expected<'_> {
             return 0.0;
         }
         let likeness = self.look.likeness(&sight.look);
-        let least = if self.seconds > GAP {
+        let hidden = self.missed && self.seconds > GAP;
+        let least = if hidden {
             LEAST_LIKENESS_AFTER_GAP
         } else {
             LEAST_LIKENESS
@@ -127,6 +133,7 @@ mod tests {
             .map(|&(x, speed_known)| Expected {
                 bbox: at(x).bbox,
                 seconds: 0.2,
+                missed: false,
                 speed_known,
                 look: &look,
             })
@@ -188,6 +195,7 @@ mod tests {
         let known = [Expected {
             bbox: one.bbox,
             seconds: 0.2,
+            missed: false,
             speed_known: true,
             look: &look,
         }];

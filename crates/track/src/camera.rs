@@ -26,8 +26,8 @@ pub(crate) struct Shared {
     pub(crate) tracker: Arc<str>,
 }
 
-/// The camera's own time: its presentation times, joined from epoch to epoch by capture time. Unlike capture time it never goes back when a
-/// clock is corrected.
+/// The camera's own time: its presentation times, joined from epoch to epoch by capture time. Unlike capture time it
+/// never goes back when a clock is corrected.
 #[derive(Debug, Default)]
 struct FrameClock {
     epoch: Option<u64>,

@@ -19,8 +19,8 @@ pub struct TrackConfig {
     pub lost_after: Duration,
     /// Shorter side of the smallest face that is sent to be embedded, in source pixels (`identify.min_face`).
     pub min_face: f32,
-    /// So many frames wait at most for one that is missing. 0 where frames cannot overtake each other (one detector in the same
-    /// process): a gap then costs no waiting.
+    /// So many frames wait at most for one that is missing. 0 where frames cannot overtake each other (one detector
+    /// in the same process): a gap then costs no waiting.
     pub reorder_frames: usize,
     /// A frame waits at most so long, in the process's time, for those before it.
     pub reorder_wait: Duration,

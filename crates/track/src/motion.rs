@@ -1,4 +1,5 @@
-//! Where a face should be now: a constant-velocity Kalman filter for its centre (as in SORT), a running mean for its size.
+//! Where a face should be now: a constant-velocity Kalman filter for its centre (as in SORT), a running mean for its
+//! size.
 //!
 //! All noise is in face widths, so that near and far faces are treated alike.
 
@@ -6,8 +7,8 @@ use sightline_vision::{Point, Rect};
 
 /// Standard deviation of a detector's box centre: boxes of a still face shake by a few hundredths of their width.
 const MEASURE_SIGMA: f32 = 0.08;
-/// Standard deviation of a face's acceleration, widths/s²: somebody who starts walking reaches about 9 widths/s (1.5 m/s at 16 cm a
-/// face) within a second.
+/// Standard deviation of a face's acceleration, widths/s²: somebody who starts walking reaches about 9 widths/s (1.5
+/// m/s at 16 cm a face) within a second.
 const ACCELERATION_SIGMA: f32 = 9.0;
 /// Standard deviation of the speed of a face that was seen once, widths/s.
 const FIRST_SPEED_SIGMA: f32 = 9.0;

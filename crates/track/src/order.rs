@@ -107,7 +107,8 @@ impl Sequencer {
 }
 
 impl Epoch {
-    /// An epoch begins with frame 0, unless its first frame to come is so far on that we must have joined in the middle.
+    /// An epoch begins with frame 0, unless its first frame to come is so far on that we must have joined in the
+    /// middle.
     fn begin(first: &FrameFaces, window: usize) -> Self {
         let seq = first.frame.seq;
         let next = if seq <= window as u64 { 0 } else { seq };
@@ -134,7 +135,8 @@ impl Epoch {
         Arrival::Taken
     }
 
-    /// Releases the waiting frames up to `seq`, gives up those that are missing between them, and releases what is then in line.
+    /// Releases the waiting frames up to `seq`, gives up those that are missing between them, and releases what is
+    /// then in line.
     fn release_up_to(&mut self, seq: u64, released: &mut Released) {
         while let Some((&first, _)) = self.waiting.first_key_value()
             && first <= seq

@@ -1,7 +1,8 @@
 //! Best shots: which few pictures of a visit are worth a vector.
 //!
-//! The first good one goes at once. After that a picture goes when it is clearly better than all before it, or when the last one is a while
-//! ago: another view of the head makes the fused vector better, but each further one helps less, so the pauses double.
+//! The first good one goes at once. After that a picture goes when it is clearly better than all before it, or when
+//! the last one is a while ago: another view of the head makes the fused vector better, but each further one helps
+//! less, so the pauses double.
 
 use sightline_vision::{Quality, QualityReason, Rect};
 use sightline_wire::{CropPicture, Face, FrameFaces, FrameSize, Stamp};

@@ -17,8 +17,8 @@ use crate::motion::Motion;
 use crate::output::TrackOutput;
 use crate::shots::{Shot, Shots, flaw_of};
 
-/// A candidate becomes a visit with its second sight, this long after the first, nanoseconds: as long at 25 frames a second as at 5, so
-/// that the number of visits does not depend on the rate.
+/// A candidate becomes a visit with its second sight, this long after the first, nanoseconds: as long at 25 frames a
+/// second as at 5, so that the number of visits does not depend on the rate.
 const CONFIRM_NS: i64 = 150_000_000;
 /// A candidate is given up when it was not seen for so long, nanoseconds, and in [`CANDIDATE_MISSES`] frames.
 const CANDIDATE_NS: i64 = 500_000_000;
@@ -125,6 +125,7 @@ impl Track {
         Expected {
             bbox: self.motion.expected(frame_ns),
             seconds: self.motion.seconds_until(frame_ns),
+            missed: self.misses > 0,
             speed_known: self.sights > 1,
             look: &self.look,
         }

@@ -1,5 +1,7 @@
 //! From planar YUV to packed RGB: whole frames for stills and previews, regions for crops.
 
+use std::borrow::Cow;
+
 use yuv::{YuvBiPlanarImage, YuvConversionMode, YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 use crate::image::{ColorMatrix, ColorRange, ImageError, PlaneLayout, Planes, RgbImage};
@@ -21,7 +23,12 @@ impl Region {
     /// All of a picture of this size.
     #[must_use]
     pub const fn whole(width: u32, height: u32) -> Self {
-        Self { x: 0, y: 0, width, height }
+        Self {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        }
     }
 }
 
@@ -67,33 +74,54 @@ fn convert(planes: &Planes, region: Region, rgb: &mut [u8]) -> Result<(), ImageE
     };
     let (x, y) = (region.x as usize, region.y as usize);
     let (width, height) = (region.width, region.height);
-    let part = |index: usize, column: usize, row: usize| {
-        let (bytes, stride) = planes.plane(index);
-        (&bytes[row * stride + column..], stride as u32)
+    let (half_width, half_height) = (width.div_ceil(2) as usize, height.div_ceil(2) as usize);
+    // The converter wants whole rows, the last one too, so regions and padded planes are copied together.
+    let part = |index: usize, column: usize, row: usize, bytes: usize, rows: usize| -> Cow<'_, [u8]> {
+        let (plane, stride) = planes.plane(index);
+        if stride == bytes && column == 0 {
+            return Cow::Borrowed(&plane[row * stride..][..rows * bytes]);
+        }
+        Cow::Owned(
+            (row..row + rows)
+                .flat_map(|y| &plane[y * stride + column..][..bytes])
+                .copied()
+                .collect(),
+        )
     };
-    let (y_plane, y_stride) = part(0, x, y);
+    let y_plane = part(0, x, y, width as usize, height as usize);
     let done = match planes.layout() {
         PlaneLayout::I420 => {
-            let ((u_plane, u_stride), (v_plane, v_stride)) = (part(1, x / 2, y / 2), part(2, x / 2, y / 2));
+            let u = part(1, x / 2, y / 2, half_width, half_height);
+            let v = part(2, x / 2, y / 2, half_width, half_height);
             let image = YuvPlanarImage {
-                y_plane,
-                y_stride,
-                u_plane,
-                u_stride,
-                v_plane,
-                v_stride,
+                y_plane: &y_plane,
+                y_stride: width,
+                u_plane: &u,
+                u_stride: half_width as u32,
+                v_plane: &v,
+                v_stride: half_width as u32,
                 width,
                 height,
             };
             yuv::yuv420_to_rgb(&image, rgb, 3 * width, range, matrix)
         }
         PlaneLayout::Nv12 => {
-            let (uv_plane, uv_stride) = part(1, x, y / 2);
-            let image = YuvBiPlanarImage { y_plane, y_stride, uv_plane, uv_stride, width, height };
+            let uv = part(1, x, y / 2, 2 * half_width, half_height);
+            let image = YuvBiPlanarImage {
+                y_plane: &y_plane,
+                y_stride: width,
+                uv_plane: &uv,
+                uv_stride: 2 * half_width as u32,
+                width,
+                height,
+            };
             yuv::yuv_nv12_to_rgb(&image, rgb, 3 * width, range, matrix, YuvConversionMode::Balanced)
         }
     };
-    done.map_err(|error| ImageError::Decode { format: "YUV", reason: error.to_string() })
+    done.map_err(|error| ImageError::Decode {
+        format: "YUV",
+        reason: error.to_string(),
+    })
 }
 
 /// A packed I420 copy with even sides, the last column and row repeated.
@@ -157,8 +185,22 @@ mod tests {
             for (width, height) in [(31, 17), (32, 18)] {
                 let planes = noise(width, height, layout);
                 let whole = to_rgb(&planes).unwrap();
-                for (x, y, w, h) in [(0, 0, 5, 4), (3, 5, 8, 7), (4, 2, 1, 1), (width - 3, height - 2, 3, 2)] {
-                    let part = region_to_rgb(&planes, Region { x, y, width: w, height: h }).unwrap();
+                for (x, y, w, h) in [
+                    (0, 0, 5, 4),
+                    (3, 5, 8, 7),
+                    (4, 2, 1, 1),
+                    (width - 3, height - 2, 3, 2),
+                ] {
+                    let part = region_to_rgb(
+                        &planes,
+                        Region {
+                            x,
+                            y,
+                            width: w,
+                            height: h,
+                        },
+                    )
+                    .unwrap();
                     for row in 0..h {
                         for column in 0..w {
                             let (a, b) = (part.pixel(column, row), whole.pixel(x + column, y + row));
@@ -181,9 +223,15 @@ mod tests {
         let limited = (ColorMatrix::Bt601, ColorRange::Limited);
         assert_eq!(pixel(16, 128, 128, limited), [0, 0, 0]);
         assert_eq!(pixel(235, 128, 128, limited), [255, 255, 255]);
-        assert_eq!(pixel(255, 128, 128, (ColorMatrix::Bt601, ColorRange::Full)), [255, 255, 255]);
+        assert_eq!(
+            pixel(255, 128, 128, (ColorMatrix::Bt601, ColorRange::Full)),
+            [255, 255, 255]
+        );
         // Red is Y 81, Cb 90, Cr 240 in BT.601 and Y 63, Cb 102, Cr 240 in BT.709.
-        for (yuv, matrix) in [([81, 90, 240], ColorMatrix::Bt601), ([63, 102, 240], ColorMatrix::Bt709)] {
+        for (yuv, matrix) in [
+            ([81, 90, 240], ColorMatrix::Bt601),
+            ([63, 102, 240], ColorMatrix::Bt709),
+        ] {
             let [r, g, b] = pixel(yuv[0], yuv[1], yuv[2], (matrix, ColorRange::Limited));
             assert!(r > 250 && g < 5 && b < 5, "{matrix:?} {r} {g} {b}");
         }

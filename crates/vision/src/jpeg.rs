@@ -35,7 +35,10 @@ pub fn decode_still(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageErr
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         decode_png(bytes, pixel_limit)
     } else {
-        Err(ImageError::Decode { format: "JPEG or PNG", reason: "the first bytes are of neither".to_owned() })
+        Err(ImageError::Decode {
+            format: "JPEG or PNG",
+            reason: "the first bytes are of neither".to_owned(),
+        })
     }
 }
 
@@ -71,19 +74,42 @@ pub fn decode_planes(
     let (mut decompressor, header) = open_jpeg(bytes, pixel_limit)?;
     // The buffer below is sized for 4:2:0: libjpeg-turbo would write past it with any other subsampling.
     if header.subsamp != Subsamp::Sub2x2 || header.colorspace != turbojpeg::Colorspace::YCbCr {
-        let reason = format!("{:?} {:?} instead of YCbCr 4:2:0", header.colorspace, header.subsamp);
-        return Err(ImageError::Decode { format: "JPEG frame", reason });
+        let reason = format!(
+            "{:?} {:?} instead of YCbCr 4:2:0",
+            header.colorspace, header.subsamp
+        );
+        return Err(ImageError::Decode {
+            format: "JPEG frame",
+            reason,
+        });
     }
     let (width, height) = (header.width, header.height);
     // libjpeg-turbo's planes have even sides.
     let (even_width, even_height) = (width.next_multiple_of(2), height.next_multiple_of(2));
     let (luma, chroma) = (even_width * even_height, even_width * even_height / 4);
     let mut pixels = vec![0; luma + 2 * chroma];
-    let output =
-        YuvImage { pixels: pixels.as_mut_slice(), width, align: 1, height, subsamp: Subsamp::Sub2x2 };
-    decompressor.decompress_to_yuv(bytes, output).map_err(jpeg_error)?;
-    let at = [(0, even_width), (luma, even_width / 2), (luma + chroma, even_width / 2)];
-    Planes::new(PlaneLayout::I420, (to_u32(width), to_u32(height)), color, &at, Arc::new(pixels))
+    let output = YuvImage {
+        pixels: pixels.as_mut_slice(),
+        width,
+        align: 1,
+        height,
+        subsamp: Subsamp::Sub2x2,
+    };
+    decompressor
+        .decompress_to_yuv(bytes, output)
+        .map_err(jpeg_error)?;
+    let at = [
+        (0, even_width),
+        (luma, even_width / 2),
+        (luma + chroma, even_width / 2),
+    ];
+    Planes::new(
+        PlaneLayout::I420,
+        (to_u32(width), to_u32(height)),
+        color,
+        &at,
+        Arc::new(pixels),
+    )
 }
 
 /// Writes RGB as JPEG; `quality` from 1 to 100 (raised or lowered into it).
@@ -131,7 +157,9 @@ pub fn encode_planes(planes: &Planes, quality: u8) -> Result<Vec<u8>, ImageError
             v_stride,
             subsamp: Subsamp::Sub2x2,
         };
-        return compressor.compress_yuv_planes_to_vec(&image).map_err(encode_error);
+        return compressor
+            .compress_yuv_planes_to_vec(&image)
+            .map_err(encode_error);
     }
     let even = Yuv420::even_copy(planes);
     let image = YuvPlanesImage {
@@ -145,11 +173,16 @@ pub fn encode_planes(planes: &Planes, quality: u8) -> Result<Vec<u8>, ImageError
         v_stride: even.width / 2,
         subsamp: Subsamp::Sub2x2,
     };
-    compressor.compress_yuv_planes_to_vec(&image).map_err(encode_error)
+    compressor
+        .compress_yuv_planes_to_vec(&image)
+        .map_err(encode_error)
 }
 
 fn decode_png(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageError> {
-    let refuse = |error: image::ImageError| ImageError::Decode { format: "PNG", reason: error.to_string() };
+    let refuse = |error: image::ImageError| ImageError::Decode {
+        format: "PNG",
+        reason: error.to_string(),
+    };
     let reader = || image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Png);
     let (width, height) = reader().into_dimensions().map_err(refuse)?;
     check_pixels(width.into(), height.into(), pixel_limit)?;
@@ -162,7 +195,9 @@ fn open_jpeg(
     pixel_limit: u64,
 ) -> Result<(Decompressor, turbojpeg::DecompressHeader), ImageError> {
     let mut decompressor = Decompressor::new().map_err(jpeg_error)?;
-    decompressor.set_scan_limit(MAX_PROGRESSIVE_SCANS).map_err(jpeg_error)?;
+    decompressor
+        .set_scan_limit(MAX_PROGRESSIVE_SCANS)
+        .map_err(jpeg_error)?;
     let header = decompressor.read_header(bytes).map_err(jpeg_error)?;
     check_pixels(header.width as u64, header.height as u64, pixel_limit)?;
     Ok((decompressor, header))
@@ -175,7 +210,11 @@ fn check_pixels(width: u64, height: u64, limit: u64) -> Result<(), ImageError> {
         return Err(ImageError::Size { width: w, height: h });
     }
     if width.saturating_mul(height) > limit {
-        return Err(ImageError::TooManyPixels { width: w, height: h, limit });
+        return Err(ImageError::TooManyPixels {
+            width: w,
+            height: h,
+            limit,
+        });
     }
     if width > side || height > side {
         return Err(ImageError::Size { width: w, height: h });
@@ -185,7 +224,9 @@ fn check_pixels(width: u64, height: u64, limit: u64) -> Result<(), ImageError> {
 
 fn compressor(quality: u8) -> Result<Compressor, ImageError> {
     let mut compressor = Compressor::new().map_err(encode_error)?;
-    compressor.set_quality(i32::from(quality.clamp(1, 100))).map_err(encode_error)?;
+    compressor
+        .set_quality(i32::from(quality.clamp(1, 100)))
+        .map_err(encode_error)?;
     Ok(compressor)
 }
 
@@ -195,7 +236,10 @@ fn to_u32(value: impl TryInto<u32>) -> u32 {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
 fn jpeg_error(error: turbojpeg::Error) -> ImageError {
-    ImageError::Decode { format: "JPEG", reason: error.to_string() }
+    ImageError::Decode {
+        format: "JPEG",
+        reason: error.to_string(),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
@@ -249,7 +293,12 @@ mod tests {
         let jpeg = encode_rgb(&image, 95, Subsampling::Full).unwrap();
         let back = decode_still(&jpeg, LIMIT).unwrap();
         assert_eq!((back.width(), back.height()), (64, 48));
-        let worst = image.data().iter().zip(back.data()).map(|(a, b)| a.abs_diff(*b)).max();
+        let worst = image
+            .data()
+            .iter()
+            .zip(back.data())
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
         assert!(worst.unwrap() <= 8, "{worst:?}");
     }
 
@@ -260,12 +309,18 @@ mod tests {
                 let planes = smooth_planes(width, height, layout);
                 let jpeg = encode_planes(&planes, 95).unwrap();
                 let back = decode_planes(&jpeg, LIMIT, COLOR).unwrap();
-                assert_eq!((back.width(), back.height(), back.color()), (width, height, COLOR));
+                assert_eq!(
+                    (back.width(), back.height(), back.color()),
+                    (width, height, COLOR)
+                );
                 let ((before, s0), (after, s1)) = (planes.plane(0), back.plane(0));
                 for y in 0..height as usize {
                     for x in 0..width as usize {
                         let (a, b) = (before[y * s0 + x], after[y * s1 + x]);
-                        assert!(a.abs_diff(b) <= 4, "{width}x{height} {layout:?} ({x},{y}): {a} {b}");
+                        assert!(
+                            a.abs_diff(b) <= 4,
+                            "{width}x{height} {layout:?} ({x},{y}): {a} {b}"
+                        );
                     }
                 }
                 let (u, _) = back.plane(1);
@@ -278,7 +333,13 @@ mod tests {
     fn a_frame_of_another_subsampling_is_refused() {
         let jpeg = encode_rgb(&gradient(32, 32), 90, Subsampling::Full).unwrap();
         let refused = decode_planes(&jpeg, LIMIT, COLOR);
-        assert!(matches!(refused, Err(ImageError::Decode { format: "JPEG frame", .. })));
+        assert!(matches!(
+            refused,
+            Err(ImageError::Decode {
+                format: "JPEG frame",
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -286,21 +347,46 @@ mod tests {
         let mut jpeg = encode_rgb(&gradient(64, 48), 90, Subsampling::Half).unwrap();
         assert!(matches!(
             decode_still(&jpeg, 64 * 48 - 1),
-            Err(ImageError::TooManyPixels { width: 64, height: 48, .. })
+            Err(ImageError::TooManyPixels {
+                width: 64,
+                height: 48,
+                ..
+            })
         ));
-        // The frame header says 65,535 x 65,535 and no pixel data is there to match.
+        // A frame header that says 65,500 x 65,500, with no pixel data to match; libjpeg refuses anything above by itself.
         let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
-        jpeg[at + 5..at + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
-        assert!(matches!(decode_still(&jpeg, LIMIT), Err(ImageError::TooManyPixels { .. })));
-        assert!(matches!(decode_still(&jpeg, u64::MAX), Err(ImageError::Size { width: 65_535, .. })));
-        assert!(matches!(decode_planes(&jpeg, LIMIT, COLOR), Err(ImageError::TooManyPixels { .. })));
+        let mut claim = |side: u16| {
+            let [high, low] = side.to_be_bytes();
+            jpeg[at + 5..at + 9].copy_from_slice(&[high, low, high, low]);
+            jpeg.clone()
+        };
+        let jpeg = claim(65_500);
+        assert!(matches!(
+            decode_still(&jpeg, LIMIT),
+            Err(ImageError::TooManyPixels { .. })
+        ));
+        assert!(matches!(
+            decode_still(&jpeg, u64::MAX),
+            Err(ImageError::Size { width: 65_500, .. })
+        ));
+        assert!(matches!(
+            decode_planes(&jpeg, LIMIT, COLOR),
+            Err(ImageError::TooManyPixels { .. })
+        ));
+        assert!(matches!(
+            decode_still(&claim(65_535), u64::MAX),
+            Err(ImageError::Decode { .. })
+        ));
     }
 
     #[test]
     fn broken_pictures_are_refused() {
         let jpeg = encode_rgb(&gradient(64, 48), 90, Subsampling::Half).unwrap();
         assert!(decode_jpeg(&jpeg[..jpeg.len() / 2], LIMIT).is_err());
-        assert!(matches!(decode_still(b"GIF89a", LIMIT), Err(ImageError::Decode { .. })));
+        assert!(matches!(
+            decode_still(b"GIF89a", LIMIT),
+            Err(ImageError::Decode { .. })
+        ));
         assert!(decode_still(&[], LIMIT).is_err());
         assert!(decode_still(b"\x89PNG\r\n\x1a\nrubbish", LIMIT).is_err());
     }

@@ -140,6 +140,11 @@ pub trait Wire: Clone + Send + Sync + Sized + 'static {
     /// The same for the same content, different for different messages of the queue: de-duplication id.
     fn message_id(&self) -> String;
 
+    /// When and by which clock the frame behind it was captured, where there is one.
+    fn stamp(&self) -> Option<crate::time::Stamp> {
+        None
+    }
+
     /// As protobuf; pictures are encoded as JPEG here.
     ///
     /// # Errors
