@@ -1,0 +1,221 @@
+//! A small replicated table that can be watched: desired cameras, their states, members, leases.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{self, Operation, Store};
+use async_nats::jetstream::stream::StorageType;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::backoff::Backoff;
+use crate::bus::memory::lock;
+use crate::bus::nats::{Connection, token};
+use crate::bus::{Bus, BusError, Transport};
+
+/// All entries at one moment.
+pub type Entries<V> = Arc<BTreeMap<String, V>>;
+
+/// A table of the memory bus: entries as JSON, so that one type of table serves all.
+pub(crate) type MemoryTable = Arc<watch::Sender<BTreeMap<String, Bytes>>>;
+
+/// A named table with values of one type. Cheap to clone.
+pub struct Table<V> {
+    kind: Kind,
+    values: PhantomData<fn() -> V>,
+}
+
+impl<V> Clone for Table<V> {
+    fn clone(&self) -> Self {
+        Self { kind: self.kind.clone(), values: PhantomData }
+    }
+}
+
+#[derive(Clone)]
+enum Kind {
+    Memory(MemoryTable),
+    Nats(Store),
+}
+
+impl Bus {
+    /// The table of this name, made if it is not there.
+    ///
+    /// # Errors
+    /// [`BusError::Name`] for a name that cannot be one, [`BusError::Unusable`] when the broker refuses it.
+    pub async fn table<V>(&self, name: &str) -> Result<Table<V>, BusError> {
+        token(name, "a table's name")?;
+        let kind = match &self.0 {
+            Transport::Memory(broker) => {
+                let mut tables = lock(&broker.shared.tables);
+                let fresh = || Arc::new(watch::Sender::new(BTreeMap::new()));
+                Kind::Memory(Arc::clone(tables.entry(name.to_owned()).or_insert_with(fresh)))
+            }
+            Transport::Nats(connection) => Kind::Nats(open_bucket(connection, name).await?),
+        };
+        Ok(Table { kind, values: PhantomData })
+    }
+}
+
+async fn open_bucket(connection: &Connection, name: &str) -> Result<Store, BusError> {
+    let bucket = connection.name(name);
+    if let Ok(store) = connection.jetstream().get_key_value(&bucket).await {
+        return Ok(store);
+    }
+    let config = kv::Config { bucket, history: 1, storage: StorageType::File, ..kv::Config::default() };
+    connection
+        .jetstream()
+        .create_key_value(config)
+        .await
+        .map_err(|error| BusError::Request { what: "creating a table", reason: error.to_string() })
+}
+
+impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
+    /// Sets an entry. Keys are 1 to 64 letters, digits, `-` or `_`.
+    ///
+    /// # Errors
+    /// [`BusError::Name`], or [`BusError::Request`] when the broker did not store it.
+    pub async fn put(&self, key: &str, value: &V) -> Result<(), BusError> {
+        token(key, "a table's key")?;
+        let failed = |reason: String| BusError::Request { what: "writing to a table", reason };
+        let bytes = Bytes::from(serde_json::to_vec(value).map_err(|error| failed(error.to_string()))?);
+        match &self.kind {
+            Kind::Memory(table) => {
+                table.send_modify(|entries| drop(entries.insert(key.to_owned(), bytes)));
+                Ok(())
+            }
+            Kind::Nats(store) => store.put(key, bytes).await.map(drop).map_err(|error| failed(error.to_string())),
+        }
+    }
+
+    /// Removes an entry; one that is not there is fine.
+    ///
+    /// # Errors
+    /// As [`Table::put`].
+    pub async fn delete(&self, key: &str) -> Result<(), BusError> {
+        token(key, "a table's key")?;
+        match &self.kind {
+            Kind::Memory(table) => {
+                table.send_modify(|entries| drop(entries.remove(key)));
+                Ok(())
+            }
+            Kind::Nats(store) => store
+                .delete(key)
+                .await
+                .map_err(|error| BusError::Request { what: "deleting from a table", reason: error.to_string() }),
+        }
+    }
+
+    /// One entry as it is stored now.
+    ///
+    /// # Errors
+    /// As [`Table::put`].
+    pub async fn get(&self, key: &str) -> Result<Option<V>, BusError> {
+        token(key, "a table's key")?;
+        let bytes = match &self.kind {
+            Kind::Memory(table) => table.borrow().get(key).cloned(),
+            Kind::Nats(store) => store
+                .get(key)
+                .await
+                .map_err(|error| BusError::Request { what: "reading a table", reason: error.to_string() })?,
+        };
+        Ok(bytes.and_then(|bytes| read(key, &bytes)))
+    }
+
+    /// All entries, now and after every change. Over NATS it keeps the last known ones while the broker is away. Entries
+    /// that cannot be read are left out and logged. Ends when the receiver is dropped.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Entries<V>> {
+        let (sender, receiver) = watch::channel(Arc::new(BTreeMap::new()));
+        match &self.kind {
+            Kind::Memory(table) => {
+                let mut changes = table.subscribe();
+                sender.send_replace(Arc::new(read_all(&changes.borrow_and_update())));
+                tokio::spawn(async move {
+                    loop {
+                        tokio::select! {
+                            changed = changes.changed() => if changed.is_err() { return },
+                            () = sender.closed() => return,
+                        }
+                        let entries = read_all(&changes.borrow_and_update());
+                        sender.send_replace(Arc::new(entries));
+                    }
+                });
+            }
+            Kind::Nats(store) => {
+                tokio::spawn(follow(store.clone(), sender));
+            }
+        }
+        receiver
+    }
+}
+
+/// Follows a bucket for ever: everything first, then every change, and from the start again after a break.
+async fn follow<V: DeserializeOwned + Clone + Send + Sync + 'static>(store: Store, sender: watch::Sender<Entries<V>>) {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+    loop {
+        tokio::select! {
+            outcome = follow_once(&store, &sender) => {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "watching a table is tried again");
+                }
+            }
+            () = sender.closed() => return,
+        }
+        tokio::time::sleep(backoff.next_delay()).await;
+    }
+}
+
+async fn follow_once<V: DeserializeOwned + Clone + Send + Sync + 'static>(
+    store: &Store,
+    sender: &watch::Sender<Entries<V>>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut entries = BTreeMap::new();
+    // Watching starts first, so that no change falls between the two.
+    let mut changes = store.watch_all().await?;
+    let mut keys = store.keys().await?;
+    while let Some(key) = keys.next().await {
+        let key = key?;
+        if let Some(bytes) = store.get(&key).await? {
+            entries.extend(read(&key, &bytes).map(|value| (key, value)));
+        }
+    }
+    sender.send_replace(Arc::new(entries.clone()));
+    while let Some(change) = changes.next().await {
+        let change = change?;
+        match change.operation {
+            Operation::Put => match read(&change.key, &change.value) {
+                Some(value) => drop(entries.insert(change.key, value)),
+                None => drop(entries.remove(&change.key)),
+            },
+            Operation::Delete | Operation::Purge => drop(entries.remove(&change.key)),
+        }
+        sender.send_replace(Arc::new(entries.clone()));
+    }
+    Ok(())
+}
+
+fn read<V: DeserializeOwned>(key: &str, bytes: &[u8]) -> Option<V> {
+    serde_json::from_slice(bytes).inspect_err(|error| tracing::warn!(key, %error, "an entry is left out")).ok()
+}
+
+fn read_all<V: DeserializeOwned>(entries: &BTreeMap<String, Bytes>) -> BTreeMap<String, V> {
+    entries.iter().filter_map(|(key, bytes)| Some((key.clone(), read(key, bytes)?))).collect()
+}
+
+/// The bucket itself, for the lease: compare and set is not something others need.
+pub(crate) async fn bucket(connection: &Connection, name: &str) -> Result<Store, BusError> {
+    open_bucket(connection, name).await
+}
+
+/// A lock of the memory bus by name.
+pub(crate) fn memory_lock(
+    shared: &Mutex<std::collections::HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    name: &str,
+) -> Arc<tokio::sync::Mutex<()>> {
+    Arc::clone(lock(shared).entry(name.to_owned()).or_default())
+}
