@@ -1,0 +1,114 @@
+//! From a picture to the input tensor of a single-shot network, and back from its pixels to the picture's.
+
+use sightline_vision::{
+    Normalization, Picture, Planes, Point, Rect, RgbImage, VideoScaler, append_tensor, resize_opencv,
+};
+
+use crate::detector::Detection;
+use crate::error::InferError;
+use crate::manifest::InputContract;
+
+/// Fills the tensor of a network with free input size, and keeps the buffers for the next picture.
+#[derive(Debug)]
+pub(super) struct NetworkInput {
+    normalization: Normalization,
+    multiple_of: u32,
+    /// 0 is full size.
+    width: u32,
+    scaler: VideoScaler,
+    tensor: Vec<f32>,
+}
+
+impl NetworkInput {
+    pub(super) fn new(contract: &InputContract, width: u32) -> Self {
+        Self {
+            normalization: contract.normalization(),
+            multiple_of: contract.multiple_of,
+            width,
+            scaler: VideoScaler::default(),
+            tensor: Vec::new(),
+        }
+    }
+
+    /// The size of the network's input for a picture of this size: at most `width` wide, both sides rounded up to the multiple
+    /// that the network takes (so the aspect changes a little, as in CenterFace's reference).
+    pub(super) fn size_for(&self, (width, height): (u32, u32)) -> (u32, u32) {
+        let at_most = if self.width == 0 { width } else { self.width.min(width) };
+        self.size_at(at_most, (width, height))
+    }
+
+    /// As [`NetworkInput::size_for`], with a width that may be larger than the picture's.
+    pub(super) fn size_at(&self, target: u32, (width, height): (u32, u32)) -> (u32, u32) {
+        let scaled = (f64::from(height) * f64::from(target) / f64::from(width)).round() as u32;
+        // The longest strip of a picture would otherwise round to nothing.
+        let round_up = |side: u32| side.max(1).next_multiple_of(self.multiple_of);
+        (round_up(target), round_up(scaled))
+    }
+
+    /// The picture as tensor of this size.
+    pub(super) fn fill(&mut self, picture: Picture<'_>, (width, height): (u32, u32)) -> Result<&[f32], InferError> {
+        self.tensor.clear();
+        match picture {
+            Picture::Rgb(image) if (image.width(), image.height()) == (width, height) => {
+                append_tensor(image, &self.normalization, &mut self.tensor);
+            }
+            Picture::Rgb(image) => {
+                append_tensor(&resize_opencv(image, width, height), &self.normalization, &mut self.tensor);
+            }
+            Picture::Planes(planes) => {
+                let (scaler, tensor) = (&mut self.scaler, &mut self.tensor);
+                scaler.append(planes, (width, height), &self.normalization, tensor).map_err(unusable)?;
+            }
+        }
+        Ok(&self.tensor)
+    }
+}
+
+/// Whole frame to RGB, for a detector that builds picture pyramids.
+pub(super) fn to_rgb(planes: &Planes) -> Result<RgbImage, InferError> {
+    sightline_vision::to_rgb(planes).map_err(unusable)
+}
+
+fn unusable(error: sightline_vision::ImageError) -> InferError {
+    InferError::Output { model: "input".to_owned(), reason: error.to_string() }
+}
+
+/// Brings a face from the network's pixels back to the picture's.
+pub(super) fn to_picture(face: &Detection, network: (u32, u32), picture: (u32, u32)) -> Detection {
+    let x = picture.0 as f32 / network.0 as f32;
+    let y = picture.1 as f32 / network.1 as f32;
+    let b = face.bbox;
+    Detection {
+        bbox: Rect::new(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y),
+        score: face.score,
+        landmarks: face.landmarks.map(|p| Point { x: p.x * x, y: p.y * y }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NetworkInput;
+    use crate::manifest::{ColorOrder, InputContract, TensorLayout};
+
+    fn input(width: u32) -> NetworkInput {
+        let contract = InputContract {
+            color: ColorOrder::Rgb,
+            layout: TensorLayout::Nchw,
+            mean: [0.0; 3],
+            scale: [1.0; 3],
+            multiple_of: 32,
+            width: 0,
+            height: 0,
+        };
+        NetworkInput::new(&contract, width)
+    }
+
+    #[test]
+    fn sizes_are_multiples_and_pictures_are_not_enlarged() {
+        assert_eq!(input(640).size_for((1280, 720)), (640, 384));
+        assert_eq!(input(640).size_for((400, 300)), (416, 320));
+        assert_eq!(input(640).size_at(640, (400, 300)), (640, 480));
+        assert_eq!(input(0).size_for((1200, 630)), (1216, 640));
+        assert_eq!(input(640).size_for((16_000, 1)), (640, 32));
+    }
+}
