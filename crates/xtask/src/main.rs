@@ -1,2 +1,100 @@
-//! Set-up, demo, tests, checks: cargo xtask.
-fn main() {}
+//! `cargo xtask`: set-up, demo, tests and checks. It depends on no other crate of the workspace, so that it builds in seconds on a
+//! machine where nothing is installed yet.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool of the workspace")]
+
+mod arch;
+mod cache;
+mod ci;
+mod command;
+mod deploy;
+mod models;
+mod progress;
+mod setup;
+mod tests;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cache::Cache;
+use crate::command::Step;
+
+/// What can be asked for.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Set-up, demo, tests and checks of Sightline", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing, fetch and convert the models; does nothing when all is there
+    Setup,
+    /// Real cameras, people recognised: build everything and show it
+    Demo {
+        /// Separate processes over a real NATS server
+        #[arg(long)]
+        nats: bool,
+        /// Leave it running until Enter is pressed
+        #[arg(long)]
+        keep: bool,
+    },
+    /// All tests; arguments go to `cargo test`
+    Test {
+        /// As in `cargo xtask test -- --package sightline-track`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// What CI runs: formatting, lints, tests, documents, licences, architecture, deployment files
+    Ci,
+    /// Check who may know whom
+    Arch,
+    /// The models: which there are, and whether their files are right
+    Models {
+        #[arg(default_value = "list")]
+        command: models::Command,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let cache = Cache::locate()?;
+    match task {
+        Task::Setup => setup::run(&cache),
+        Task::Demo { nats, keep } => demo(&cache, nats, keep),
+        Task::Test { arguments } => tests::run(&cache, &arguments),
+        Task::Ci => ci::run(&cache),
+        Task::Arch => arch::run(),
+        Task::Models { command } => models::run(&cache, command),
+    }
+}
+
+fn demo(cache: &Cache, nats: bool, keep: bool) -> Result<()> {
+    setup::run(cache)?;
+    println!("building (the first time this takes some minutes, FAISS alone three)");
+    tests::build_binaries(cache)?;
+    let folder = cache::workspace().join("target/demo");
+    Step::new(cache.binary("sightline-demo"))
+        .arg("--binary")
+        .arg(cache.binary("sightline"))
+        .arg("--clips")
+        .arg(cache.clips())
+        .arg("--folder")
+        .arg(folder)
+        .flag("--nats", nats)
+        .flag("--keep", keep)
+        .environment(cache)
+        .run()
+}

@@ -1,0 +1,293 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sightline_stage::boot::LogFormat;
+
+/// The arguments contradict each other in a way that the parser cannot see. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// Cameras in, names out.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// The configuration file [default: ./sightline.yaml, if there is one]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, global = true, default_value = "text")]
+    pub(crate) log: Log,
+    /// How results look
+    #[arg(short, long, global = true, default_value = "table")]
+    pub(crate) output: Output,
+    /// The running server that people, search, events and camera talk to
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8080", env = "SIGHTLINE_SERVER", value_name = "URL")]
+    pub(crate) server: String,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Log {
+    Text,
+    Json,
+}
+
+impl From<Log> for LogFormat {
+    fn from(log: Log) -> Self {
+        match log {
+            Log::Text => Self::Text,
+            Log::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Every stage in this process
+    Run,
+    /// Chosen stages: joined by memory among themselves, by NATS to the rest
+    Worker {
+        /// Which
+        #[arg(required = true)]
+        stages: Vec<StageName>,
+    },
+    /// The gallery: enroll, list, rename, merge, remove
+    People {
+        #[command(subcommand)]
+        command: People,
+    },
+    /// Faces in a picture and the people nearest to each
+    Search {
+        /// JPEG or PNG
+        image: PathBuf,
+        /// People for each face
+        #[arg(short, default_value_t = 5)]
+        k: u32,
+    },
+    /// Who was seen where and when
+    Events(Events),
+    /// Cameras: probe, list, add, remove
+    Camera {
+        #[command(subcommand)]
+        command: Camera,
+    },
+    /// Find the faces of pictures, without a server
+    Detect(Detect),
+    /// Embeddings of the faces of pictures, without a server
+    Embed(Embed),
+    /// The models: list, verify
+    Models {
+        #[command(subcommand)]
+        command: Models,
+    },
+    /// The configuration: check, print
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// What is installed, reachable, misconfigured, and how to mend it
+    Doctor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum StageName {
+    Ingest,
+    Detect,
+    Track,
+    Embed,
+    Identify,
+    Gateway,
+}
+
+impl StageName {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Ingest, Self::Detect, Self::Track, Self::Embed, Self::Identify, Self::Gateway];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Detect => "detect",
+            Self::Track => "track",
+            Self::Embed => "embed",
+            Self::Identify => "identify",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum People {
+    /// Enroll people: a folder with one folder for each, or pictures of one person with --name
+    Enroll {
+        /// Whose pictures these are
+        #[arg(long)]
+        name: Option<String>,
+        /// DIR (with DIR/name/*.jpg|png), or pictures
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// All people
+    List,
+    /// Change a name
+    Rename {
+        /// Name or id
+        person: String,
+        /// The new name
+        name: String,
+    },
+    /// Join two people who are one
+    Merge {
+        /// Name or id; goes
+        from: String,
+        /// Name or id; stays, with the templates of both
+        into: String,
+    },
+    /// Remove a person with all templates
+    Remove {
+        /// Name or id
+        person: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on as they happen
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Only those after this number
+    #[arg(long, default_value_t = 0, value_name = "CURSOR")]
+    pub(crate) after: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Camera {
+    /// Open a source and say what it delivers, without a server
+    Probe {
+        /// As in the configuration
+        source: String,
+        /// RTP over udp instead of tcp
+        #[arg(long)]
+        udp: bool,
+    },
+    /// All cameras with what they are doing
+    List,
+    /// Add a camera
+    Add {
+        /// Its id
+        id: String,
+        /// As in the configuration
+        source: String,
+        /// Frames a second that are kept
+        #[arg(long, default_value_t = 5.0)]
+        fps: f64,
+        /// RTP over udp instead of tcp
+        #[arg(long)]
+        udp: bool,
+    },
+    /// Remove a camera
+    Remove {
+        /// Its id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    /// JPEG or PNG
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) detector: DetectorArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectorArguments {
+    /// Id of the detector's manifest [default: the configuration's]
+    #[arg(long)]
+    pub(crate) detector: Option<String>,
+    /// Least score of a face (CenterFace, YuNet)
+    #[arg(long)]
+    pub(crate) threshold: Option<f32>,
+    /// Width to which larger pictures are scaled, 0 for full size (CenterFace, YuNet)
+    #[arg(long)]
+    pub(crate) width: Option<u32>,
+    /// Smallest face searched for, pixels (MTCNN)
+    #[arg(long)]
+    pub(crate) min_face_size: Option<u32>,
+    /// Least probability after each network, as 0.6,0.7,0.7 (MTCNN)
+    #[arg(long, value_delimiter = ',', num_args = 3)]
+    pub(crate) thresholds: Option<Vec<f32>>,
+    /// Step of the picture pyramid (MTCNN)
+    #[arg(long)]
+    pub(crate) factor: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Embed {
+    /// JPEG or PNG
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Id of the embedder's manifest [default: the configuration's]
+    #[arg(long)]
+    pub(crate) embedder: Option<String>,
+    /// The pictures already are the network's input crops
+    #[arg(long)]
+    pub(crate) aligned: bool,
+    #[command(flatten)]
+    pub(crate) detector: DetectorArguments,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Models {
+    /// The models there are manifests for
+    List,
+    /// Compare the files with the manifests
+    Verify,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Read it, and say what is wrong
+    Check,
+    /// Every key with its value, and what `auto` stands for
+    Print,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::Parser as _;
+
+    use super::{Arguments, Command, StageName};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn stages_are_named_one_after_the_other() {
+        let arguments = Arguments::try_parse_from(["sightline", "worker", "ingest", "detect"]).unwrap();
+        assert!(matches!(&arguments.command, Command::Worker { stages } if *stages == [StageName::Ingest, StageName::Detect]));
+        assert!(Arguments::try_parse_from(["sightline", "worker"]).is_err());
+    }
+
+    #[test]
+    fn the_parameters_of_mtcnn_are_taken() {
+        let line = "sightline detect a.jpg --detector mtcnn --min-face-size 20 --thresholds 0.6,0.7,0.7 --factor 0.709 -o json";
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        let Command::Detect(detect) = arguments.command else { panic!("another command") };
+        assert_eq!(detect.detector.thresholds.unwrap(), [0.6, 0.7, 0.7]);
+        assert_eq!(detect.images.len(), 1);
+    }
+}

@@ -1,0 +1,114 @@
+use std::path::Path;
+
+use super::reference::References;
+use super::{Auto, BusSection, Config, ConfigError, Profile, Resolved, parse, print};
+
+struct Fixed;
+
+impl References for Fixed {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "PORT").then(|| "8081".to_owned())
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        if path == "/run/secrets/site" { Ok("hall\n".to_owned()) } else { Err("no such file".to_owned()) }
+    }
+}
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    parse(Path::new("test.yaml"), text, &Fixed)
+}
+
+fn refused(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    let config = read("").unwrap();
+    assert_eq!(config.http.listen, "127.0.0.1:8080");
+    assert_eq!(config.bus, BusSection::Memory);
+    assert_eq!(config.identify.accept, Auto::Auto);
+}
+
+#[test]
+fn the_example_of_the_manual_is_read() {
+    let config = read(
+        "site: demo\nbus: {nats: {url: \"nats://127.0.0.1:4222\", credentials: null}}\n\
+         http: {listen: \"127.0.0.1:${PORT}\"}\nmodels: {profile: fast, device: cpu, threads: 1}\n\
+         cameras:\n  - {id: lobby, source: \"rtsp://viewer:${LOBBY_PASSWORD}@10.0.0.11/stream1\", fps: 5, mode: live, \
+         transport: tcp, stall: 5s}\ndetect: {width: 640, min_face: 20, threshold: auto}\n\
+         track: {max_embeds: 6, lost_after: 2s}\nidentify: {min_face: 40, accept: 0.95, unknown: auto}\n",
+    )
+    .unwrap();
+    assert_eq!(config.http.listen, "127.0.0.1:8081");
+    assert!(matches!(&config.bus, BusSection::Nats(nats) if nats.url == "nats://127.0.0.1:4222"));
+    assert_eq!(config.models.profile, Profile::Fast);
+    assert_eq!(config.identify.accept, Auto::Set(0.95));
+    // Kept for the worker that opens the camera, which may be on another machine.
+    assert!(config.cameras[0].source.expose().contains("${LOBBY_PASSWORD}"));
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest() {
+    assert_eq!(refused("sight: x"), "test.yaml: sight: there is no such key; did you mean `site`?");
+    let message = refused("identify: {acept: 0.5}");
+    assert!(message.contains("identify.acept") && message.contains("did you mean `accept`?"), "{message}");
+    let message = refused("cameras: [{id: a, source: x, stal: 5s}]");
+    assert!(message.contains("cameras[0]") && message.contains("did you mean `stall`?"), "{message}");
+    assert!(refused("http: {zzz: 1}").contains("known here: listen"));
+}
+
+#[test]
+fn wrong_values_are_named() {
+    for (text, key, reason) in [
+        ("identify: {accept: high}", "identify.accept", "neither a number nor auto"),
+        ("track: {lost_after: 2}", "track.lost_after", "string"),
+        ("http: {listen: localhost}", "http.listen", "no address with a port"),
+        ("models: {threads: 0}", "models.threads", "not from 1"),
+        ("models: {profile: best}", "models.profile", "unknown variant"),
+        ("cameras: [{id: a, source: x}, {id: a, source: y}]", "cameras[1].id", "another camera"),
+        ("cameras: [{id: a, source: x, fps: 0}]", "cameras[0].fps", "not above 0"),
+        ("cameras: [{id: a, source: x, fps: .nan}]", "cameras[0].fps", ""),
+        ("cameras: [{id: \"a b\", source: x}]", "cameras[0].id", ""),
+        ("site: \"${NOBODY}\"", "site", "`NOBODY` is not set"),
+        ("site: \"${file:/nowhere}\"", "site", "no such file"),
+        ("site: \"${PORT\"", "site", "without `}`"),
+        ("site: [", "test.yaml is no YAML", ""),
+    ] {
+        let message = refused(text);
+        assert!(message.contains(key) && message.contains(reason), "{text}: {message}");
+    }
+}
+
+#[test]
+fn references_are_replaced_after_parsing() {
+    assert_eq!(read("site: \"${file:/run/secrets/site}-${PORT}\"").unwrap().site, "hall-8081");
+}
+
+#[test]
+fn what_is_printed_reads_back_and_has_no_password() {
+    let config = read("cameras: [{id: a, source: \"rtsp://u:secret@h/p\", fps: 2.5}]\nmodels: {profile: fast}").unwrap();
+    let text = print(&config, &Resolved::new(&config).unwrap());
+    assert!(!text.contains("secret") && text.contains("rtsp://u:***@h/p"), "{text}");
+    assert!(text.contains("accept: auto") && text.contains("here 0.93"), "{text}");
+    let again = read(&text).unwrap();
+    assert_eq!(print(&again, &Resolved::new(&again).unwrap()), text);
+    // Every key of the defaults is in it.
+    let keys = serde_json::to_value(Config::default()).unwrap();
+    for (section, value) in keys.as_object().unwrap() {
+        assert!(text.contains(&format!("{section}:")), "{section}");
+        for key in value.as_object().into_iter().flatten().map(|(key, _)| key) {
+            assert!(text.contains(&format!("{key}:")), "{section}.{key}");
+        }
+    }
+}
+
+#[test]
+fn thresholds_outside_the_models_range_are_refused() {
+    let refused = |text: &str| Resolved::new(&read(text).unwrap()).unwrap_err().to_string();
+    let message = refused("identify: {accept: 0.99}");
+    assert!(message.contains("accept") && message.contains("0.99"), "{message}");
+    assert!(refused("models: {detector: haar}").contains("known detectors: centerface"));
+    assert!(refused("track: {max_embeds: 0}").contains("track.max_embeds"));
+}

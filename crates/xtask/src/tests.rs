@@ -1,0 +1,34 @@
+//! `cargo xtask test`: everything the tests need, the tests, and at the end what was skipped.
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::command::Step;
+use crate::setup;
+
+/// Builds the binaries that the demo and the end-to-end tests start.
+pub(crate) fn build_binaries(cache: &Cache) -> Result<()> {
+    Step::cargo(cache)
+        .args(["build", "--locked", "--release", "--package", "sightline", "--package", "sightline-testkit", "--bins"])
+        .run()
+}
+
+pub(crate) fn run(cache: &Cache, arguments: &[String]) -> Result<()> {
+    setup::run(cache)?;
+    build_binaries(cache)?;
+    let log = cache.path(&format!("skipped-{}.log", std::process::id()));
+    std::fs::write(&log, "")?;
+    let tests = Step::cargo(cache)
+        .args(["test", "--locked", "--release"])
+        .flag("--workspace", !arguments.iter().any(|argument| argument == "--package" || argument == "-p"))
+        .args(arguments)
+        .env("SIGHTLINE_SKIP_LOG", &log)
+        .run();
+    let skipped = std::fs::read_to_string(&log)?;
+    std::fs::remove_file(&log)?;
+    for line in skipped.lines() {
+        println!("{line}");
+    }
+    println!("{} tests were skipped because something they need is not on this machine", skipped.lines().count());
+    tests
+}
