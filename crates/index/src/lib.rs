@@ -17,6 +17,7 @@ mod identify;
 mod metrics;
 mod native;
 mod output;
+pub mod services;
 mod unknowns;
 mod visit;
 

@@ -121,8 +121,9 @@ impl Unknowns {
         }
     }
 
-    /// The strangers that are the same as `own`, as this visit of `own` shows: near to the visit by `cluster`, and to what
-    /// `own` looked like in other visits by `accept`, so that one picture between two people does not join them.
+    /// The strangers that are the same as `own`, as this visit of `own` shows: near to the visit by `cluster`, and all that they
+    /// looked like near to all that `own` looked like in other visits by `accept` (complete linkage), so that one visit
+    /// between two people does not join them, now or later.
     pub(crate) fn same_as(
         &self,
         own: UnknownId,
@@ -132,7 +133,7 @@ impl Unknowns {
     ) -> Result<Vec<UnknownId>, IndexError> {
         let others = self.near(seen.vector, cluster)?.into_iter().map(|(unknown, _)| unknown).filter(|other| *other != own);
         let before: Vec<&Look> = self.looks_of(own).filter(|look| look.visit != *seen.visit).collect();
-        let alike = |other: &UnknownId| before.is_empty() || self.likeness(&before, *other) >= accept;
+        let alike = |other: &UnknownId| before.is_empty() || self.least_likeness(&before, *other) >= accept;
         Ok(others.filter(alike).collect())
     }
 
@@ -193,12 +194,12 @@ impl Unknowns {
         slots.filter_map(|slot| self.looks.get(slot))
     }
 
-    /// The best cosine between these looks and those of `other`.
-    fn likeness(&self, looks: &[&Look], other: UnknownId) -> f32 {
+    /// The worst cosine between these looks and those of `other`.
+    fn least_likeness(&self, looks: &[&Look], other: UnknownId) -> f32 {
         let pairs = looks.iter().flat_map(|x| self.looks_of(other).map(move |y| (x, y)));
         pairs
             .map(|(x, y)| x.vector.iter().zip(&y.vector).map(|(x, y)| x * y).sum::<f32>())
-            .fold(f32::NEG_INFINITY, f32::max)
+            .fold(f32::INFINITY, f32::min)
     }
 
     fn insert(&mut self, unknown: UnknownId, seen: Seen<'_>) -> Result<(), IndexError> {

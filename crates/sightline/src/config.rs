@@ -290,11 +290,8 @@ fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
         if !seen.insert(&camera.id) {
             return refuse(&format!("cameras[{index}].id"), format!("another camera is called \"{}\" as well", camera.id));
         }
-        if !(camera.fps > 0.0 && camera.fps <= 60.0) {
-            return refuse(&format!("cameras[{index}].fps"), format!("{} is not above 0 and up to 60", camera.fps));
-        }
-        if !(Duration::from_millis(500)..=Duration::from_secs(3600)).contains(&camera.stall) {
-            return refuse(&format!("cameras[{index}].stall"), "use 500ms to 1h".to_owned());
+        if let Err(reason) = camera.check() {
+            return refuse(&format!("cameras[{index}]"), reason);
         }
     }
     Ok(())

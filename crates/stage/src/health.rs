@@ -174,10 +174,10 @@ impl RouterState {
         if !good {
             for (name, (_, detail)) in lock(&self.health.0.checks).iter().filter(|(_, (holds, _))| !holds) {
                 // Writing into a String cannot fail.
-                drop(writeln!(text, "{name}: {detail}"));
+                let _infallible = writeln!(text, "{name}: {detail}");
             }
             for name in self.health.hanging() {
-                drop(writeln!(text, "{name}: has not moved for {HEARTBEAT_LIMIT:?}"));
+                let _infallible = writeln!(text, "{name}: has not moved for {HEARTBEAT_LIMIT:?}");
             }
         }
         (status, text).into_response()

@@ -94,6 +94,34 @@ pub struct CameraSpec {
     pub stall: Duration,
 }
 
+/// What sources may begin with; anything else without `://` is a path.
+const SCHEMES: [&str; 7] = ["rtsp", "rtsps", "file", "v4l2", "http", "https", "test"];
+
+impl CameraSpec {
+    /// Checks what serde does not: the ranges of the numbers, and the kind of the source.
+    ///
+    /// # Errors
+    /// The key and its rule, in one line without secrets.
+    pub fn check(&self) -> Result<(), String> {
+        if !(self.fps > 0.0 && self.fps <= 60.0) {
+            return Err(format!("fps: {} is not above 0 and up to 60", self.fps));
+        }
+        if !(Duration::from_millis(500)..=Duration::from_secs(3600)).contains(&self.stall) {
+            return Err("stall: use 500ms to 1h".to_owned());
+        }
+        let source = self.source.expose();
+        if source.is_empty() || source.len() > 2000 || source.contains(char::is_control) {
+            return Err("source: 1 to 2000 characters, no control characters".to_owned());
+        }
+        match source.split_once("://") {
+            Some((scheme, _)) if !SCHEMES.contains(&scheme) => {
+                Err(format!("source: begin with one of {}, or give a path", SCHEMES.map(|s| format!("{s}://")).join(" ")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Frigate's, Viseron's and our default: 5 frames a second are enough to recognise a passer-by.
 fn default_fps() -> f64 {
     5.0
@@ -186,5 +214,21 @@ mod tests {
         let camera: CameraSpec = serde_json::from_str(r#"{"id":"a","source":"test://"}"#).unwrap();
         assert_eq!((camera.fps, camera.stall), (5.0, Duration::from_secs(5)));
         assert!(serde_json::from_str::<CameraSpec>(r#"{"id":"a","source":"x","stal":"5s"}"#).is_err());
+    }
+
+    #[test]
+    fn numbers_and_schemes_are_checked() {
+        let check = |json: &str| serde_json::from_str::<CameraSpec>(json).unwrap().check();
+        assert_eq!(check(r#"{"id":"a","source":"clips/a.mp4"}"#), Ok(()));
+        for (json, key) in [
+            (r#"{"id":"a","source":"test://","fps":0}"#, "fps"),
+            (r#"{"id":"a","source":"test://","fps":61}"#, "fps"),
+            (r#"{"id":"a","source":"test://","stall":"1ms"}"#, "stall"),
+            (r#"{"id":"a","source":""}"#, "source"),
+            (r#"{"id":"a","source":"ftp://user:secret@x"}"#, "source"),
+        ] {
+            let message = check(json).unwrap_err();
+            assert!(message.starts_with(key) && !message.contains("secret"), "{message}");
+        }
     }
 }

@@ -1,0 +1,154 @@
+//! Cameras: those of the configuration, which are read-only, and those that were added.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sightline_stage::bus::BusError;
+use sightline_stage::secret::is_sealed;
+use sightline_store::CameraStateRow;
+use sightline_wire::service::{CameraKey, CameraStatus, Failure, FailureKind, Nothing};
+use sightline_wire::{CameraId, CameraSpec, SourceUrl};
+
+use super::{Desk, failure, on_disk};
+
+/// Makes the table of desired cameras equal to configuration and store; what else stands in it is removed.
+pub(super) async fn publish_all(desk: &Desk) -> Result<(), BusError> {
+    let unreadable = |reason: String| BusError::Request { what: "reading the cameras", reason };
+    let mut wanted: BTreeMap<String, CameraSpec> = BTreeMap::new();
+    for spec in desk.store.list_cameras().map_err(|error| unreadable(error.to_string()))? {
+        wanted.insert(spec.id.to_string(), spec);
+    }
+    for spec in &desk.configured {
+        wanted.insert(spec.id.to_string(), sealed(desk, spec));
+    }
+    let there = desk.cameras.subscribe().borrow().clone();
+    for id in there.keys().filter(|id| !wanted.contains_key(*id)) {
+        desk.cameras.delete(id).await?;
+    }
+    for (id, spec) in &wanted {
+        if there.get(id).is_none_or(|old| !same(desk, old, spec)) {
+            desk.cameras.put(id, spec).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sealing twice gives two texts, so what is sealed is compared open.
+fn same(desk: &Desk, a: &CameraSpec, b: &CameraSpec) -> bool {
+    let open = |spec: &CameraSpec| desk.key.open(spec.source.expose()).ok();
+    let rest = CameraSpec { source: b.source.clone(), ..a.clone() };
+    open(a) == open(b) && rest == *b
+}
+
+pub(super) fn list(desk: &Desk) -> Result<Vec<CameraStatus>, Failure> {
+    let states = states(desk)?;
+    let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
+    let is_configured = |spec: &CameraSpec| desk.configured.iter().any(|other| other.id == spec.id);
+    let stored = stored.into_iter().filter(|spec| !is_configured(spec)).map(|spec| (spec, false));
+    let all = desk.configured.iter().cloned().map(|spec| (spec, true)).chain(stored);
+    let mut all: Vec<CameraStatus> = all.map(|(spec, read_only)| status(desk, spec, read_only, &states)).collect();
+    all.sort_by(|a, b| a.spec.id.as_str().cmp(b.spec.id.as_str()));
+    Ok(all)
+}
+
+pub(super) fn get(desk: &Desk, key: &CameraKey) -> Result<CameraStatus, Failure> {
+    list(desk)?.into_iter().find(|camera| camera.spec.id == key.id).ok_or_else(|| missing(&key.id))
+}
+
+/// Adds or changes a camera: stored first, then put where the ingest workers see it.
+pub(super) async fn put(desk: Arc<Desk>, spec: CameraSpec) -> Result<CameraStatus, Failure> {
+    let id = spec.id.clone();
+    let shared = Arc::clone(&desk);
+    let spec = on_disk(move || {
+        refuse_configured(&shared, &spec.id)?;
+        let spec = with_secret(&shared, spec)?;
+        shared.store.put_camera(&spec).map_err(|error| failure(&error))?;
+        Ok(spec)
+    })
+    .await?;
+    desk.cameras.put(id.as_str(), &spec).await.map_err(|error| unavailable(&error))?;
+    on_disk(move || get(&desk, &CameraKey { id })).await
+}
+
+pub(super) async fn remove(desk: Arc<Desk>, key: CameraKey) -> Result<Nothing, Failure> {
+    let (shared, id) = (Arc::clone(&desk), key.id.clone());
+    on_disk(move || {
+        refuse_configured(&shared, &id)?;
+        shared.store.remove_camera(&id).map_err(|error| failure(&error))
+    })
+    .await?;
+    desk.cameras.delete(key.id.as_str()).await.map_err(|error| unavailable(&error))?;
+    Ok(Nothing {})
+}
+
+fn refuse_configured(desk: &Desk, id: &CameraId) -> Result<(), Failure> {
+    match desk.configured.iter().any(|spec| spec.id == *id) {
+        false => Ok(()),
+        true => Err(Failure::new(
+            FailureKind::Conflict,
+            format!("camera \"{id}\" is in the configuration file: change it there"),
+        )),
+    }
+}
+
+/// The camera with its password sealed. `***` stands for the password there was, as long as the rest of the address is the same:
+/// sent to another host it would be given away.
+fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure> {
+    let invalid = |why: &str| Failure::new(FailureKind::Invalid, why.to_owned());
+    spec.check().map_err(|why| invalid(&why))?;
+    if spec.source.expose().contains("${") {
+        return Err(invalid("source: `${...}` is for the configuration file only; give the password itself, it is stored sealed"));
+    }
+    if spec.source.expose().contains("***@") {
+        let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
+        let before = stored.iter().find(|other| other.id == spec.id).map(|other| opened(desk, other));
+        match before.filter(|before| before.redacted() == spec.source.expose()) {
+            Some(before) => spec.source = before,
+            None => return Err(invalid("source: the address has changed, so the password must be given again instead of ***")),
+        }
+    }
+    Ok(sealed(desk, &spec))
+}
+
+/// With the source sealed, if there is a secret in it.
+fn sealed(desk: &Desk, spec: &CameraSpec) -> CameraSpec {
+    let text = spec.source.expose();
+    let has_secret = spec.source.redacted() != text;
+    let source = if has_secret && !is_sealed(text) { SourceUrl::new(desk.key.seal(text)) } else { spec.source.clone() };
+    CameraSpec { source, ..spec.clone() }
+}
+
+/// The source as it was given. One sealed with another key stays sealed: it tells nobody anything.
+fn opened(desk: &Desk, spec: &CameraSpec) -> SourceUrl {
+    desk.key.open(spec.source.expose()).map_or_else(|_| spec.source.clone(), SourceUrl::new)
+}
+
+fn states(desk: &Desk) -> Result<BTreeMap<String, CameraStateRow>, Failure> {
+    let states = desk.store.camera_states().map_err(|error| failure(&error))?;
+    Ok(states.into_iter().map(|row| (row.camera.to_string(), row)).collect())
+}
+
+fn status(
+    desk: &Desk,
+    spec: CameraSpec,
+    read_only: bool,
+    states: &BTreeMap<String, CameraStateRow>,
+) -> CameraStatus {
+    let source = opened(desk, &spec);
+    let shown = if is_sealed(source.expose()) { "sealed with another secret_key".to_owned() } else { source.redacted() };
+    let row = states.get(spec.id.as_str());
+    CameraStatus {
+        spec: CameraSpec { source: SourceUrl::new(shown), ..spec },
+        read_only,
+        state: row.map(|row| row.state),
+        detail: row.map(|row| row.detail.clone()),
+    }
+}
+
+fn missing(id: &CameraId) -> Failure {
+    Failure::new(FailureKind::NotFound, format!("camera \"{id}\" does not exist"))
+}
+
+fn unavailable(error: &BusError) -> Failure {
+    Failure::new(FailureKind::Unavailable, format!("stored, but the ingest workers do not know it yet: {error}"))
+}

@@ -1,0 +1,123 @@
+//! People and their templates.
+
+use sightline_store::{StoreError, check_unit_vector};
+use sightline_wire::service::{
+    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson, SearchPeople,
+    SearchResult, Template,
+};
+
+use super::{Desk, failure, gallery_failure};
+use crate::metrics::EnrollRejection;
+
+/// Most vectors and most people of one search.
+const MOST_VECTORS: usize = 256;
+const MOST_PEOPLE: usize = 1000;
+
+pub(super) fn list(desk: &Desk) -> Result<Vec<Person>, Failure> {
+    desk.store.list_people().map_err(|error| failure(&error))
+}
+
+pub(super) fn get(desk: &Desk, key: &PersonKey) -> Result<Person, Failure> {
+    desk.store.get_person(key.id).map_err(|error| failure(&error))
+}
+
+pub(super) fn create(desk: &Desk, new: &NewPerson) -> Result<Person, Failure> {
+    let person = desk.store.create_person(new, (desk.clock)()).map_err(|error| failure(&error))?;
+    put(desk, &person)?;
+    Ok(person)
+}
+
+pub(super) fn rename(desk: &Desk, change: &RenamePerson) -> Result<Person, Failure> {
+    let person = desk.store.rename_person(change.id, &change.name).map_err(|error| failure(&error))?;
+    put(desk, &person)?;
+    Ok(person)
+}
+
+fn put(desk: &Desk, person: &Person) -> Result<(), Failure> {
+    let change = |gallery: &mut crate::gallery::Gallery| {
+        gallery.put_person(person);
+        Ok(())
+    };
+    desk.gallery.follow(&desk.store, change).map_err(|error| gallery_failure(&error))
+}
+
+pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure> {
+    let person = desk.store.merge_people(merge, (desk.clock)()).map_err(|error| failure(&error))?;
+    let change = |gallery: &mut crate::gallery::Gallery| {
+        gallery.merge(merge.from, merge.into);
+        Ok(())
+    };
+    desk.gallery.follow(&desk.store, change).map_err(|error| gallery_failure(&error))?;
+    Ok(person)
+}
+
+pub(super) fn remove(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
+    desk.store.remove_person(key.id).map_err(|error| failure(&error))?;
+    desk.gallery
+        .follow(&desk.store, |gallery| gallery.remove(key.id))
+        .map_err(|error| gallery_failure(&error))?;
+    Ok(Nothing {})
+}
+
+pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Template, Failure> {
+    let (embedder, dimension) = {
+        let gallery = desk.gallery.read();
+        (gallery.embedder().clone(), gallery.dimension())
+    };
+    if new.embedder != *embedder {
+        desk.metrics.enroll_rejected(EnrollRejection::OtherModel);
+        let error = StoreError::OtherModel { gallery: embedder.to_string(), offered: new.embedder.clone() };
+        return Err(failure(&error));
+    }
+    if let Err(flaw) = check_unit_vector(&new.vector, dimension) {
+        desk.metrics.enroll_rejected(EnrollRejection::Vector(flaw.into()));
+        return Err(Failure::new(FailureKind::Invalid, format!("no usable vector: {flaw}")));
+    }
+    let added = desk.store.add_template(new, (desk.clock)());
+    let template = added.map_err(|error| {
+        desk.metrics.enroll_rejected(match &error {
+            StoreError::NotFound { .. } => EnrollRejection::NoSuchPerson,
+            _ => EnrollRejection::Store,
+        });
+        failure(&error)
+    })?;
+    desk.gallery
+        .follow(&desk.store, |gallery| gallery.add_template(template.id, template.person, &new.vector))
+        .map_err(|error| gallery_failure(&error))?;
+    Ok(template)
+}
+
+pub(super) fn search(desk: &Desk, asked: &SearchPeople) -> Result<Vec<SearchResult>, Failure> {
+    let invalid = |why: String| Failure::new(FailureKind::Invalid, why);
+    if asked.vectors.len() > MOST_VECTORS {
+        return Err(invalid(format!("{} vectors at once are more than {MOST_VECTORS}", asked.vectors.len())));
+    }
+    let gallery = desk.gallery.read();
+    if asked.embedder != **gallery.embedder() {
+        let error = StoreError::OtherModel { gallery: gallery.embedder().to_string(), offered: asked.embedder.clone() };
+        return Err(failure(&error));
+    }
+    let mut flat = Vec::with_capacity(asked.vectors.len() * gallery.dimension());
+    for vector in &asked.vectors {
+        check_unit_vector(vector, gallery.dimension()).map_err(|flaw| invalid(format!("no usable vector: {flaw}")))?;
+        flat.extend_from_slice(vector);
+    }
+    if flat.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Two at least: the decision needs the runner-up.
+    let k = usize::try_from(asked.k).unwrap_or(MOST_PEOPLE).min(MOST_PEOPLE);
+    let found = gallery.nearest(&flat, k.max(2)).map_err(|error| gallery_failure(&error.into()))?;
+    let result = |hits: Vec<crate::gallery::PersonHit>| {
+        let scores = (hits.first().map(|hit| hit.score), hits.get(1).map(|hit| hit.score));
+        let candidate = |hit: &crate::gallery::PersonHit| {
+            let name = gallery.name(hit.person).unwrap_or_default().to_owned();
+            Candidate { id: hit.person, name, score: hit.score }
+        };
+        SearchResult {
+            candidates: hits.iter().take(k).map(candidate).collect(),
+            outcome: desk.thresholds.decide(scores.0, scores.1),
+        }
+    };
+    Ok(found.into_iter().map(result).collect())
+}

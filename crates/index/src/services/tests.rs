@@ -1,0 +1,202 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sightline_stage::Shutdown;
+use sightline_stage::bus::Bus;
+use sightline_stage::secret::{SealKey, is_sealed};
+use sightline_stage::service::ServiceClient;
+use sightline_store::Store;
+use sightline_wire::service::{
+    AddTemplate, CameraKey, CameraStatus, CreatePerson, Events, EventsAfter, FailureKind, GetCamera, GetPerson, ListCameras,
+    ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson,
+    Rename, RenamePerson, Search, SearchPeople,
+};
+use sightline_wire::{CameraSpec, Outcome, PersonId};
+
+use super::{Desk, serve};
+use crate::decision::Thresholds;
+use crate::gallery::SharedGallery;
+use crate::metrics::Metrics;
+use crate::testing::{EMBEDDER, START, at_cosine, unit};
+
+const DIMENSION: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Office {
+    _folder: tempfile::TempDir,
+    bus: Bus,
+    client: ServiceClient,
+    store: Store,
+}
+
+/// `client.call`, without an attachment.
+macro_rules! call {
+    ($office:expr, $call:ty, $request:expr) => {
+        $office.client.call::<$call>(&$request, Bytes::new(), PATIENCE).await
+    };
+}
+
+fn spec(id: &str, source: &str) -> CameraSpec {
+    serde_json::from_value(serde_json::json!({"id": id, "source": source})).unwrap()
+}
+
+async fn open() -> Office {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("s.db")).unwrap();
+    let metrics = Arc::new(Metrics::register());
+    let bus = Bus::memory();
+    let desk = Desk {
+        gallery: SharedGallery::load(&store, EMBEDDER, DIMENSION, metrics.clone()).unwrap(),
+        store: store.clone(),
+        thresholds: Thresholds { accept: 0.60, unknown: 0.45, margin: 0.08, cluster: 0.65 },
+        clock: Arc::new(|| START),
+        metrics,
+        cameras: bus.table("cameras").await.unwrap(),
+        configured: vec![spec("door", "rtsp://viewer:${DOOR}@10.0.0.1/a")],
+        key: SealKey::load_or_create(&folder.path().join("key")).unwrap(),
+    };
+    serve(&bus, desk, Shutdown::new()).await.unwrap();
+    Office { client: ServiceClient::new(&bus), bus, store, _folder: folder }
+}
+
+async fn person(office: &Office, name: &str) -> Person {
+    call!(office, CreatePerson, NewPerson { name: name.to_owned(), idempotency_key: None }).unwrap()
+}
+
+fn template(person: PersonId, vector: Vec<f32>) -> NewTemplate {
+    let (embedder, origin) = (EMBEDDER.to_owned(), "a.jpg".to_owned());
+    NewTemplate { person, embedder, vector, quality: 0.9, origin, idempotency_key: None }
+}
+
+fn look_up(vector: Vec<f32>) -> SearchPeople {
+    SearchPeople { embedder: EMBEDDER.to_owned(), vectors: vec![vector], k: 3 }
+}
+
+#[tokio::test]
+async fn an_enrolled_person_is_found_at_once_and_a_removed_one_never_again() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    call!(office, AddTemplate, template(ann.id, unit(1, DIMENSION))).unwrap();
+    call!(office, AddTemplate, template(bob.id, unit(2, DIMENSION))).unwrap();
+    let found = call!(office, Search, look_up(at_cosine(&unit(1, DIMENSION), 0.9, 7))).unwrap().remove(0);
+    assert_eq!((found.outcome, found.candidates[0].name.as_str()), (Outcome::Known, "Ann"));
+    assert!((found.candidates[0].score - 0.9).abs() < 1e-3 && found.candidates.len() == 2);
+    call!(office, RemovePerson, PersonKey { id: ann.id }).unwrap();
+    let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
+    assert_eq!((found.outcome, found.candidates.len()), (Outcome::Unknown, 1));
+    assert_eq!(call!(office, GetPerson, PersonKey { id: ann.id }).unwrap_err().kind, FailureKind::NotFound);
+    assert_eq!(office.store.list_people().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn names_are_changed_and_people_joined() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    call!(office, AddTemplate, template(ann.id, unit(1, DIMENSION))).unwrap();
+    let taken = call!(office, Rename, RenamePerson { id: bob.id, name: "Ann".to_owned() }).unwrap_err();
+    assert_eq!(taken.kind, FailureKind::Conflict);
+    call!(office, Rename, RenamePerson { id: ann.id, name: "Anna".to_owned() }).unwrap();
+    let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
+    assert_eq!(found.candidates[0].name, "Anna");
+    let one = call!(office, Merge, MergePeople { from: ann.id, into: bob.id }).unwrap();
+    assert_eq!((one.id, one.templates), (bob.id, 1));
+    let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
+    assert_eq!(found.candidates[0].name, "Bob");
+    assert_eq!(call!(office, ListPeople, Nothing {}).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn templates_that_cannot_be_compared_are_refused() {
+    let office = open().await;
+    let ann = person(&office, "Ann").await;
+    let kind = |new: NewTemplate| {
+        let office = &office;
+        async move { call!(office, AddTemplate, new).unwrap_err() }
+    };
+    let mut nan = unit(1, DIMENSION);
+    nan[3] = f32::NAN;
+    assert_eq!(kind(template(ann.id, nan)).await.kind, FailureKind::Invalid);
+    assert_eq!(kind(template(ann.id, vec![0.0; DIMENSION])).await.kind, FailureKind::Invalid);
+    assert_eq!(kind(template(ann.id, unit(1, 9))).await.kind, FailureKind::Invalid);
+    assert_eq!(kind(template(PersonId::generate(), unit(1, DIMENSION))).await.kind, FailureKind::NotFound);
+    let other = NewTemplate { embedder: "dlib@0".to_owned(), ..template(ann.id, unit(1, DIMENSION)) };
+    let refused = kind(other).await;
+    assert_eq!(refused.kind, FailureKind::Conflict);
+    assert!(refused.message.contains("models.profile"), "{}", refused.message);
+    let other = SearchPeople { embedder: "dlib@0".to_owned(), ..look_up(unit(1, DIMENSION)) };
+    assert_eq!(call!(office, Search, other).unwrap_err().kind, FailureKind::Conflict);
+}
+
+#[tokio::test]
+async fn the_same_key_enrolls_once() {
+    let office = open().await;
+    let ann = person(&office, "Ann").await;
+    let new = NewTemplate { idempotency_key: Some("k".to_owned()), ..template(ann.id, unit(1, DIMENSION)) };
+    let first = call!(office, AddTemplate, new.clone()).unwrap();
+    assert_eq!(call!(office, AddTemplate, new).unwrap(), first);
+    assert_eq!(call!(office, GetPerson, PersonKey { id: ann.id }).unwrap().templates, 1);
+}
+
+#[tokio::test]
+async fn waiting_for_events_ends_with_the_first_or_the_wait() {
+    let office = open().await;
+    let asked = EventsAfter { after: 0, limit: 10, wait_ms: 100 };
+    let began = tokio::time::Instant::now();
+    assert!(call!(office, Events, asked).unwrap().events.is_empty());
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    let store = office.store.clone();
+    let merging = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        store.merge_people(&MergePeople { from: ann.id, into: bob.id }, START).unwrap()
+    });
+    let page = call!(office, Events, EventsAfter { after: 0, limit: 10, wait_ms: 4000 }).unwrap();
+    assert_eq!((page.events.len(), page.events[0].seq()), (1, page.newest));
+    assert!(began.elapsed() < Duration::from_secs(3));
+    merging.await.unwrap();
+}
+
+async fn cameras(office: &Office) -> Vec<CameraStatus> {
+    call!(office, ListCameras, Nothing {}).unwrap()
+}
+
+#[tokio::test]
+async fn configured_cameras_are_read_only_and_published() {
+    let office = open().await;
+    let listed = cameras(&office).await;
+    assert!(listed[0].read_only && listed[0].state.is_none());
+    assert_eq!(listed[0].spec.source.expose(), "rtsp://viewer:***@10.0.0.1/a");
+    let refused = call!(office, PutCamera, spec("door", "test://")).unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Conflict);
+    let key = CameraKey { id: "door".parse().unwrap() };
+    assert_eq!(call!(office, RemoveCamera, key).unwrap_err().kind, FailureKind::Conflict);
+    let table = office.bus.table::<CameraSpec>("cameras").await.unwrap();
+    assert!(table.get("door").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn passwords_are_sealed_kept_and_never_sent_elsewhere() {
+    let office = open().await;
+    let table = office.bus.table::<CameraSpec>("cameras").await.unwrap();
+    let added = call!(office, PutCamera, spec("yard", "rtsp://u:s3cret@10.0.0.2/a")).unwrap();
+    assert_eq!(added.spec.source.expose(), "rtsp://u:***@10.0.0.2/a");
+    let stored = office.store.list_cameras().unwrap().remove(0);
+    let published = table.get("yard").await.unwrap().unwrap();
+    for text in [stored.source.expose(), published.source.expose()] {
+        assert!(is_sealed(text) && !text.contains("s3cret"), "{text}");
+    }
+    let changed = CameraSpec { fps: 2.0, ..added.spec };
+    assert_eq!(call!(office, PutCamera, changed).unwrap().spec.fps, 2.0);
+    let key = SealKey::load_or_create(&office._folder.path().join("key")).unwrap();
+    let published = table.get("yard").await.unwrap().unwrap();
+    assert_eq!(key.open(published.source.expose()).unwrap(), "rtsp://u:s3cret@10.0.0.2/a");
+    let elsewhere = call!(office, PutCamera, spec("yard", "rtsp://u:***@10.6.6.6/a")).unwrap_err();
+    assert_eq!(elsewhere.kind, FailureKind::Invalid);
+    let reference = call!(office, PutCamera, spec("x", "rtsp://u:${HOME}@10.6.6.6/a")).unwrap_err();
+    assert_eq!(reference.kind, FailureKind::Invalid);
+    call!(office, RemoveCamera, CameraKey { id: "yard".parse().unwrap() }).unwrap();
+    assert!(table.get("yard").await.unwrap().is_none());
+    let gone = call!(office, GetCamera, CameraKey { id: "yard".parse().unwrap() }).unwrap_err();
+    assert_eq!(gone.kind, FailureKind::NotFound);
+}

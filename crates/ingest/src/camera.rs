@@ -1,0 +1,226 @@
+//! One camera: opened, watched, and opened again for as long as it is wanted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sightline_stage::backoff::Backoff;
+use sightline_wire::{CameraChange, CameraSpec, CameraState, CaptureMode, Frame, FrameId, Utc};
+use tokio::sync::mpsc;
+
+use crate::clock::CaptureClock;
+use crate::manager::{IngestConfig, Resolve};
+use crate::metrics::{CameraMetrics, Drop};
+use crate::outage::Outage;
+use crate::pipeline::{OnPicture, Picture, Pipeline, PipelineEvent, PlayOptions};
+use crate::queue::FrameQueue;
+use crate::sample;
+use crate::sampler::Sampler;
+use crate::source::Source;
+
+/// A camera is tried again after 1 s, at last every 30 s.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// How often the thread looks whether frames still come and whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Everything the thread of a camera needs.
+pub(crate) struct CameraThread {
+    pub(crate) spec: CameraSpec,
+    pub(crate) config: IngestConfig,
+    pub(crate) resolve: Resolve,
+    pub(crate) frames: FrameQueue<Frame>,
+    pub(crate) changes: mpsc::Sender<CameraChange>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) metrics: CameraMetrics,
+    /// The newest epoch of this camera in this process; the next is larger.
+    pub(crate) epochs: Arc<AtomicU64>,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// Nobody wants the camera any more.
+    Stopped,
+    /// A file came to its end.
+    Ended,
+    /// It failed; `delivered` when there had been frames.
+    Failed { outage: Outage, delivered: bool },
+}
+
+impl CameraThread {
+    /// Until it is stopped, or a file has ended.
+    pub(crate) fn run(self) {
+        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
+        let mut since = Instant::now();
+        let mut rest = Duration::ZERO;
+        loop {
+            let epoch = self.next_epoch();
+            self.say(epoch, CameraState::Connecting, "opening");
+            match self.attempt(epoch, &mut since, &mut rest) {
+                Attempt::Stopped => break,
+                Attempt::Ended => {
+                    self.say(epoch, CameraState::Ended, "the file has ended");
+                    break;
+                }
+                Attempt::Failed { outage, delivered } => {
+                    if delivered {
+                        since = Instant::now();
+                        backoff.reset();
+                    }
+                    let delay = backoff.next_delay();
+                    let detail = format!("{}; next attempt in {:.0} s", outage.detail, delay.as_secs_f64().ceil());
+                    tracing::warn!(camera = %self.spec.id, state = outage.state.as_str(), detail, "no video");
+                    self.say(epoch, outage.state, &detail);
+                    self.metrics.reconnect(outage.state);
+                    if !self.wait(delay, &mut since, &mut rest) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.metrics.up(false);
+        self.frames.close();
+    }
+
+    /// Opens once and stays until something ends it.
+    fn attempt(&self, epoch: u64, since: &mut Instant, rest: &mut Duration) -> Attempt {
+        let failed = |outage| Attempt::Failed { outage, delivered: false };
+        let unusable = |reason: String| failed(Outage::new(CameraState::Unsupported, reason));
+        let text = match (self.resolve)(&self.spec.source) {
+            Ok(text) => text,
+            Err(reason) => return unusable(reason),
+        };
+        let source = match Source::parse(&text) {
+            Ok(source) => source,
+            Err(error) => return unusable(error.to_string()),
+        };
+        let progress = Arc::new(AtomicU64::new(0));
+        let options = PlayOptions {
+            transport: self.spec.transport,
+            decode_threads: self.config.decode_threads,
+            real_time: self.spec.mode == CaptureMode::Live,
+        };
+        let pipeline = match Pipeline::play(&source, options, self.on_picture(&source, epoch, Arc::clone(&progress))) {
+            Ok(pipeline) => pipeline,
+            Err(outage) => return failed(outage),
+        };
+        self.watch(epoch, &pipeline, &source, &progress, (since, rest))
+    }
+
+    fn watch(
+        &self,
+        epoch: u64,
+        pipeline: &Pipeline,
+        source: &Source,
+        progress: &AtomicU64,
+        (since, rest): (&mut Instant, &mut Duration),
+    ) -> Attempt {
+        let (mut seen, mut moved) = (0, Instant::now());
+        loop {
+            let event = pipeline.next_event(LOOK);
+            if self.stop.load(Ordering::Relaxed) {
+                return Attempt::Stopped;
+            }
+            let now = progress.load(Ordering::Relaxed);
+            if now > seen {
+                if seen == 0 {
+                    self.outage_passed(since, rest);
+                    self.metrics.up(true);
+                    self.say(epoch, CameraState::Online, "delivers video");
+                    tracing::info!(camera = %self.spec.id, ?source, "delivers video");
+                }
+                (seen, moved) = (now, Instant::now());
+            }
+            let outage = match event {
+                Some(PipelineEvent::Ended) if source.is_file() => return Attempt::Ended,
+                Some(PipelineEvent::Ended) => Some(Outage::new(CameraState::Stalled, "the camera ended its stream")),
+                Some(PipelineEvent::Failed(outage)) => Some(outage),
+                // A recording waits for the detectors, not for its source.
+                None if self.spec.mode == CaptureMode::Complete && source.is_file() && seen > 0 => None,
+                None if moved.elapsed() < self.spec.stall => None,
+                None => Some(Outage::new(CameraState::Stalled, format!("no frame for {:?}", self.spec.stall))),
+            };
+            if let Some(outage) = outage {
+                self.metrics.up(false);
+                return Attempt::Failed { outage, delivered: seen > 0 };
+            }
+        }
+    }
+
+    /// What the decoder's thread does with every picture.
+    fn on_picture(&self, source: &Source, epoch: u64, progress: Arc<AtomicU64>) -> OnPicture {
+        let mut sampler = Sampler::new(self.spec.fps);
+        let mut clock = if source.is_file() { CaptureClock::file(Utc::now()) } else { CaptureClock::live() };
+        let (camera, mode) = (self.spec.id.clone(), self.spec.mode);
+        let (frames, metrics, stop) = (self.frames.clone(), self.metrics.clone(), Arc::clone(&self.stop));
+        let mut seq = 0;
+        Box::new(move |picture: Picture| {
+            progress.fetch_add(1, Ordering::Relaxed);
+            metrics.decoded.increment(1);
+            if !sampler.keep(picture.pts_ns) {
+                metrics.dropped(Drop::Rate);
+                return !stop.load(Ordering::Relaxed);
+            }
+            let stamp = clock.stamp(picture.pts_ns, sample::ntp_ns(&picture.buffer), Utc::now());
+            let planes = match sample::planes(picture.buffer, &picture.info) {
+                Ok(planes) => planes,
+                Err(error) => {
+                    tracing::debug!(%camera, %error, "a decoded picture cannot be used");
+                    metrics.dropped(Drop::Decode);
+                    return !stop.load(Ordering::Relaxed);
+                }
+            };
+            let id = FrameId { camera: camera.clone(), epoch, seq };
+            seq += 1;
+            metrics.kept.increment(1);
+            let frame = Frame { id, stamp, mode, planes };
+            let open = match mode {
+                CaptureMode::Complete => frames.push_waiting(frame),
+                CaptureMode::Live => {
+                    if frames.push_newest(frame) {
+                        metrics.dropped(Drop::Full);
+                    }
+                    true
+                }
+            };
+            open && !stop.load(Ordering::Relaxed)
+        })
+    }
+
+    /// Numbers of frames never repeat: an epoch is the time of opening, or one more than the last if the clock stood still.
+    fn next_epoch(&self) -> u64 {
+        let now_ms = u64::try_from(Utc::now().unix_ns() / 1_000_000).unwrap_or(0);
+        let last = self.epochs.fetch_max(now_ms, Ordering::Relaxed);
+        if last < now_ms { now_ms } else { self.epochs.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    fn say(&self, epoch: u64, state: CameraState, detail: &str) {
+        let change =
+            CameraChange { camera: self.spec.id.clone(), epoch, state, at: Utc::now(), detail: detail.to_owned() };
+        // While the bus is away the last words wait here; more than fit are worth less than the newest that come later.
+        if self.changes.try_send(change).is_err() {
+            tracing::debug!(camera = %self.spec.id, state = state.as_str(), "a change of state was not passed on");
+        }
+    }
+
+    /// Sleeps, unless it is stopped: then false.
+    fn wait(&self, delay: Duration, since: &mut Instant, rest: &mut Duration) -> bool {
+        let until = Instant::now() + delay;
+        while Instant::now() < until {
+            if self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+        }
+        self.outage_passed(since, rest);
+        true
+    }
+
+    /// Adds the time since `since` to the counted outage.
+    fn outage_passed(&self, since: &mut Instant, rest: &mut Duration) {
+        let now = Instant::now();
+        *rest = self.metrics.outage(*rest + now.duration_since(*since));
+        *since = now;
+    }
+}
