@@ -5,9 +5,11 @@
 
 mod analyse;
 mod metrics;
+mod shots;
 mod stage;
 
 pub use analyse::{Analyst, AnalystConfig};
+pub use shots::BestShots;
 pub use stage::Embed;
 
 /// Most crops for one inference: 8 cost a fifth less a face than one, more than 8 gain nothing (measured with FaceNet

@@ -8,6 +8,7 @@ use sightline_wire::{Crop, FaceVector, IdentifyInput, RejectedCrop};
 
 use crate::MAX_BATCH;
 use crate::metrics::EmbedMetrics;
+use crate::shots::BestShots;
 
 /// Turns crops into vectors.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Embed<E> {
     embedder: Arc<Mutex<E>>,
     model: Arc<str>,
     metrics: EmbedMetrics,
+    shots: Option<BestShots>,
 }
 
 impl<E: FaceEmbedder> Embed<E> {
@@ -30,13 +32,24 @@ impl<E: FaceEmbedder> Embed<E> {
             embedder,
             model,
             metrics,
+            shots: None,
         })
+    }
+
+    /// The same, handing every crop that has a vector to `shots`.
+    #[must_use]
+    pub fn with_best_shots(mut self, shots: Option<BestShots>) -> Self {
+        self.shots = shots;
+        self
     }
 
     fn answer(&self, crop: &Crop, vector: Result<Vec<f32>, ItemError>) -> IdentifyInput {
         match vector {
             Ok(vector) => {
                 self.metrics.embedded.increment(1);
+                if let Some(shots) = &self.shots {
+                    shots.offer(crop);
+                }
                 IdentifyInput::Vector(Box::new(FaceVector {
                     id: crop.id.clone(),
                     head: crop.head.clone(),

@@ -143,6 +143,19 @@ impl ModelStore {
         Ok(ModelId::new(manifest, &sums.collect::<Result<Vec<_>, _>>()?))
     }
 
+    /// Identity of a model whose files need not be here: from the manifest's hashes, or from the files where it states none.
+    ///
+    /// # Errors
+    /// As [`ModelStore::verify`].
+    pub fn identity(&self, id: &str) -> Result<ModelId, InferError> {
+        let manifest = self.get(id)?;
+        if manifest.files.iter().any(|file| file.sha256.is_empty()) {
+            return self.verify(id);
+        }
+        let sums: Vec<String> = manifest.files.iter().map(|file| file.sha256.clone()).collect();
+        Ok(ModelId::new(manifest, &sums))
+    }
+
     /// The file's sha256, if it is the one it should be.
     fn verify_file(&self, manifest: &Manifest, file: &ModelFile) -> Result<String, InferError> {
         let path = self.path(file);
@@ -252,6 +265,8 @@ mod tests {
         fs::write(folder.path().join("facenet_vggface2.onnx"), b"").unwrap();
         let id = store.verify("facenet-vggface2").unwrap();
         assert_eq!(id.as_str(), "facenet-vggface2@e3b0c44298fc");
+        assert_eq!(store.identity("facenet-vggface2").unwrap(), id);
+        assert_eq!(store.identity("dlib").unwrap().as_str(), "dlib@cd458956e7ec");
     }
 
     #[test]

@@ -18,6 +18,33 @@ mod sampler;
 mod sample;
 mod source;
 
+use gstreamer as gst;
+
+/// Elements that every kind of camera needs, and the Debian package of each.
+const ELEMENTS: [(&str, &str); 7] = [
+    ("videoconvert", "gstreamer1.0-plugins-base"),
+    ("decodebin", "gstreamer1.0-plugins-base"),
+    ("rtspsrc", "gstreamer1.0-plugins-good"),
+    ("souphttpsrc", "gstreamer1.0-plugins-good"),
+    ("v4l2src", "gstreamer1.0-plugins-good"),
+    ("h264parse", "gstreamer1.0-plugins-bad"),
+    ("avdec_h264", "gstreamer1.0-libav"),
+];
+
+/// The version of GStreamer, if everything that cameras need is installed.
+///
+/// # Errors
+/// What is missing, and the package that has it.
+pub fn installed() -> Result<String, String> {
+    gst::init().map_err(|error| format!("cannot be started: {error}"))?;
+    for (element, package) in ELEMENTS {
+        if gst::ElementFactory::find(element).is_none() {
+            return Err(format!("the element {element} is missing: install {package}"));
+        }
+    }
+    Ok(gst::version_string().to_string())
+}
+
 pub use decode::{DecodeError, decode_file};
 pub use manager::{IngestConfig, IngestOutlets, Resolve, run};
 pub use outage::Outage;

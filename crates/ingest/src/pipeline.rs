@@ -152,7 +152,7 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         // It is thrown away whether or not it goes down in order.
-        drop(self.pipeline.set_state(gst::State::Null));
+        let _either = self.pipeline.set_state(gst::State::Null);
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod error;
 mod print;
-mod reference;
+pub(crate) mod reference;
 mod resolve;
 
 use std::path::{Path, PathBuf};

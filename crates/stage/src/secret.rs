@@ -93,14 +93,31 @@ impl SealKey {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = ChaCha20Poly1305::generate_key(&mut OsRng);
-                let mut file =
-                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+                let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+                let mut file = match made {
+                    // Another process of this machine was faster.
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Self::wait_for(path),
+                    made => made.map_err(failed)?,
+                };
                 writeln!(file, "{}", STANDARD.encode(key)).map_err(failed)?;
                 file.sync_all().map_err(failed)?;
                 Ok(Self(key))
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// The key that another process is writing just now.
+    fn wait_for(path: &Path) -> Result<Self, SecretError> {
+        for _ in 0..50 {
+            if let Ok(text) = std::fs::read_to_string(path)
+                && text.ends_with('\n')
+            {
+                return Self::from_base64(&text);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Err(SecretError::Key)
     }
 
     /// Seals a text.

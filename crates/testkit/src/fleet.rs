@@ -1,12 +1,13 @@
 //! Sightline's own processes: started, asked over HTTP, measured, killed, stopped. For the demo and the end-to-end tests.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+
+use crate::process::{free_port, signal};
 
 /// How long a worker may take from start to ready: models are read, hashed and warmed up.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -350,24 +351,6 @@ impl Fleet {
             .spawn()
             .with_context(|| format!("{} cannot be started", self.plan.binary.display()))
     }
-}
-
-/// Sends a signal by name to one process, by its id.
-///
-/// # Errors
-/// When there is no such process.
-pub fn signal(process: u32, name: &str) -> Result<()> {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status()?;
-    ensure!(status.success(), "process {process} cannot be signalled");
-    Ok(())
-}
-
-/// A port on loopback that was free a moment ago.
-///
-/// # Errors
-/// When there is none.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn configuration(plan: &FleetPlan) -> String {

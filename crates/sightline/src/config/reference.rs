@@ -47,7 +47,7 @@ fn walk(value: &mut Value, path: &str, references: &dyn References) -> Result<()
 }
 
 /// The text with its references replaced; what comes in is not looked at again.
-fn expand(text: &str, references: &dyn References) -> Result<String, String> {
+pub(crate) fn expand(text: &str, references: &dyn References) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {

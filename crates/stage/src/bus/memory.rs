@@ -62,6 +62,10 @@ impl Broker {
         queue.downcast().unwrap_or_else(|_| Arc::new(MemoryQueue::new(*row)))
     }
 
+    pub(crate) fn unfinished<T: Wire>(&self) -> usize {
+        T::QUEUES.iter().map(|row| lock(&self.queue::<T>(row).state).stored()).sum()
+    }
+
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         lock(&self.dead).iter().cloned().collect()
     }

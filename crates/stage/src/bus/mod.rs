@@ -144,6 +144,16 @@ impl Bus {
         }))
     }
 
+    /// Messages of a type that wait or are on loan in this process; 0 over NATS, where they outlive it. At a shutdown a stage goes on
+    /// until its queue is empty.
+    #[must_use]
+    pub fn unfinished<T: Wire>(&self) -> usize {
+        match &self.0 {
+            Transport::Memory(broker) => broker.unfinished::<T>(),
+            Transport::Nats(_) => 0,
+        }
+    }
+
     /// The newest dead letters, oldest first, at most 1,000.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(super) fn write(path: &Path, summary: &Summary, shots: &Path) -> Result<()> 
         let who = visit.name.clone().or_else(|| visit.unknown_id.clone()).unwrap_or_else(|| visit.outcome.clone());
         let score = visit.score.map(|s| format!(" · {s:.2}")).unwrap_or_default();
         // Writing into a String cannot fail.
-        drop(write!(
+        let _infallible = write!(
             page,
             "<article class=\"{}\">{}<div><b>{}</b><small>{}{score}<br>{}</small></div></article>",
             escape(&visit.outcome),
@@ -35,7 +35,7 @@ pub(super) fn write(path: &Path, summary: &Summary, shots: &Path) -> Result<()> 
             escape(&who),
             escape(&visit.camera),
             escape(&visit.first_seen)
-        ));
+        );
     }
     page.push_str("</main></html>\n");
     std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))

@@ -1,0 +1,101 @@
+//! Talking to a running server over its HTTP API.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sightline_wire::PersonId;
+use sightline_wire::service::Person;
+use sightline_gateway::api::People;
+use ureq::Body;
+use ureq::http::Response;
+use ureq::unversioned::multipart::{Form, Part};
+
+use crate::args::Arguments;
+
+/// Longer than the server takes for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server.
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+/// What the server said instead of doing it.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) detail: String,
+    /// For a face that cannot be enrolled.
+    pub(crate) reason: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(arguments: &Arguments) -> Self {
+        let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
+        Self { agent: agent.into(), base: format!("{}/api/v1", arguments.server.trim_end_matches('/')) }
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.read(self.agent.get(self.url(path)).call())
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.read(self.agent.post(self.url(path)).send_json(body))
+    }
+
+    pub(crate) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.read(self.agent.patch(self.url(path)).send_json(body))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        self.check(self.agent.delete(self.url(path)).call()).map(|_| ())
+    }
+
+    /// Sends a picture from a file.
+    pub(crate) fn upload<T: DeserializeOwned>(&self, path: &str, picture: &Path) -> Result<T> {
+        let bytes = std::fs::read(picture).with_context(|| picture.display().to_string())?;
+        let name = picture.file_name().unwrap_or_default().to_string_lossy();
+        let form = Form::new().part("image", Part::bytes(&bytes).file_name(&name));
+        self.read(self.agent.post(self.url(path)).send(form))
+    }
+
+    /// By id, or by name.
+    pub(crate) fn person(&self, named: &str) -> Result<Person> {
+        if let Ok(id) = named.parse::<PersonId>() {
+            return self.get(&format!("/people/{id}"));
+        }
+        let people: People = self.get("/people")?;
+        let found = people.people.into_iter().find(|person| person.name == named);
+        found.ok_or_else(|| anyhow!("there is no person named \"{named}\"; `sightline people list` shows all"))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<T> {
+        let text = self.check(answer)?;
+        serde_json::from_str(&text).with_context(|| format!("{} does not answer as a Sightline server", self.base))
+    }
+
+    fn check(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String> {
+        let mut response = answer.with_context(|| {
+            format!("the server at {} cannot be reached: start `sightline run`, or say where it is with --server", self.base)
+        })?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().context("the server's answer broke off")?;
+        if (200..300).contains(&status) {
+            return Ok(text);
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let text_of = |key: &str| problem[key].as_str().map(str::to_owned);
+        let detail = text_of("detail").unwrap_or_else(|| format!("the server answered with status {status}"));
+        Err(Refused { status, detail, reason: text_of("reason") }.into())
+    }
+}

@@ -1,0 +1,156 @@
+//! `sightline people`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use sightline_gateway::api::{EnrolledFace, MergeInto, People, PersonName};
+use sightline_wire::service::Person;
+
+use crate::args::{Arguments, Output, People as Command, UsageError};
+use crate::client::{Client, Refused};
+use crate::output;
+
+/// What became of a picture.
+#[derive(Serialize)]
+struct Report {
+    person: String,
+    file: String,
+    /// Absent when it was accepted.
+    rejected: Option<String>,
+    quality: Option<f32>,
+}
+
+pub(crate) fn run(arguments: &Arguments, command: &Command) -> Result<()> {
+    let client = Client::new(arguments);
+    match command {
+        Command::Enroll { name, paths } => enroll(arguments, &client, name.as_deref(), paths),
+        Command::List => list(arguments, &client),
+        Command::Rename { person, name } => {
+            let person = client.person(person)?;
+            let renamed: Person = client.patch(&format!("/people/{}", person.id), &PersonName { name: name.clone() })?;
+            show(arguments, &[renamed])
+        }
+        Command::Merge { from, into } => {
+            let (from, into) = (client.person(from)?, client.person(into)?);
+            let one: Person = client.post(&format!("/people/{}/merge", from.id), &MergeInto { into: into.id })?;
+            show(arguments, &[one])
+        }
+        Command::Remove { person } => {
+            let person = client.person(person)?;
+            client.delete(&format!("/people/{}", person.id))?;
+            match arguments.output {
+                Output::Json => output::json(&person),
+                Output::Table => Ok(output::line(&format!("removed {}", person.name))?),
+            }
+        }
+    }
+}
+
+fn list(arguments: &Arguments, client: &Client) -> Result<()> {
+    show(arguments, &client.get::<People>("/people")?.people)
+}
+
+fn show(arguments: &Arguments, people: &[Person]) -> Result<()> {
+    if arguments.output == Output::Json {
+        return people.iter().try_for_each(output::json);
+    }
+    let row = |person: &Person| {
+        vec![person.name.clone(), person.templates.to_string(), person.created.to_string(), person.id.to_string()]
+    };
+    Ok(output::table(&["name", "templates", "since", "id"], &people.iter().map(row).collect::<Vec<_>>())?)
+}
+
+/// One person by name, or a folder of people. Fails when not one picture of somebody was accepted.
+fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[PathBuf]) -> Result<()> {
+    let people = match (name, paths) {
+        (Some(name), pictures) => vec![(name.to_owned(), pictures.to_vec())],
+        (None, [folder]) if folder.is_dir() => folders(folder)?,
+        _ => return Err(UsageError("give a folder with one folder for each person, or pictures and --name".to_owned()).into()),
+    };
+    let known = client.get::<People>("/people")?.people;
+    let (mut reports, mut without) = (Vec::new(), Vec::new());
+    for (name, pictures) in people {
+        let before = reports.len();
+        enroll_person(client, &known, &name, &pictures, &mut reports)?;
+        if reports[before..].iter().all(|report: &Report| report.rejected.is_some()) {
+            without.push(name);
+        }
+    }
+    match arguments.output {
+        Output::Json => reports.iter().try_for_each(output::json)?,
+        Output::Table => table(&reports)?,
+    }
+    if !without.is_empty() {
+        bail!("no picture was accepted of: {}", without.join(", "));
+    }
+    Ok(())
+}
+
+fn enroll_person(
+    client: &Client,
+    known: &[Person],
+    name: &str,
+    pictures: &[PathBuf],
+    reports: &mut Vec<Report>,
+) -> Result<()> {
+    let person = match known.iter().find(|person| person.name == name) {
+        Some(person) => person.clone(),
+        None => client.post("/people", &PersonName { name: name.to_owned() })?,
+    };
+    for picture in pictures {
+        let (rejected, quality) = match client.upload::<EnrolledFace>(&format!("/people/{}/faces", person.id), picture) {
+            Ok(face) => (None, Some(face.quality)),
+            Err(error) => match error.downcast_ref::<Refused>() {
+                // The picture's fault; anything else stops the whole.
+                Some(refused) if (400..500).contains(&refused.status) && refused.status != 429 => {
+                    (Some(refused.reason.clone().unwrap_or_else(|| refused.detail.clone())), None)
+                }
+                Some(_) => return Err(error),
+                None if !picture.is_file() => (Some(format!("{error:#}")), None),
+                None => return Err(error),
+            },
+        };
+        reports.push(Report { person: name.to_owned(), file: picture.display().to_string(), rejected, quality });
+    }
+    Ok(())
+}
+
+fn table(reports: &[Report]) -> Result<()> {
+    let row = |report: &Report| {
+        let verdict = match (&report.rejected, report.quality) {
+            (Some(reason), _) => format!("rejected: {reason}"),
+            (None, quality) => format!("accepted, quality {:.2}", quality.unwrap_or_default()),
+        };
+        vec![report.person.clone(), report.file.clone(), verdict]
+    };
+    output::table(&["person", "picture", "verdict"], &reports.iter().map(row).collect::<Vec<_>>())?;
+    let accepted = reports.iter().filter(|report| report.rejected.is_none()).count();
+    Ok(output::line(&format!("{accepted} of {} pictures accepted", reports.len()))?)
+}
+
+/// `DIR/name/*.jpg|png`, by name.
+fn folders(folder: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
+    let mut people = Vec::new();
+    for path in entries(folder)? {
+        if let (true, Some(name)) = (path.is_dir(), path.file_name().and_then(|name| name.to_str())) {
+            let mut pictures = entries(&path)?;
+            pictures.retain(|path| {
+                let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+                ["jpg", "jpeg", "png"].contains(&extension.to_ascii_lowercase().as_str())
+            });
+            people.push((name.to_owned(), pictures));
+        }
+    }
+    if people.is_empty() {
+        return Err(UsageError(format!("{} has no folders: one for each person is needed", folder.display())).into());
+    }
+    Ok(people)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths: Vec<PathBuf> = list.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,79 @@
+//! identify, and the services of its gallery.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use sightline_index::services::{self, Desk};
+use sightline_index::{Identify, IdentifyConfig, Metrics, SharedGallery};
+use sightline_stage::bus::Bus;
+use sightline_stage::{RunnerConfig, Shutdown, run_stage};
+use sightline_store::Store;
+use sightline_wire::{CameraSpec, IdentifyInput, Utc};
+
+use super::cameras::{TABLE, seal_key};
+use super::stages::{VISITS, owner_by_lease, waiting};
+use super::{Part, Process};
+use crate::args::StageName;
+
+/// Inputs of one transaction: under load they share the cost of one sync.
+const INPUTS_AT_ONCE: usize = 64;
+
+pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
+    let visits = process.arrow(VISITS).clone();
+    let data_dir = &process.config.data_dir;
+    std::fs::create_dir_all(data_dir).with_context(|| format!("data_dir: {}", data_dir.display()))?;
+    let metrics = Arc::new(Metrics::register());
+    let waiting = waiting::<IdentifyInput>(&visits);
+    let process = Arc::clone(process);
+    Ok(Part::start(StageName::Identify, waiting, |stop| {
+        // Where services are reached over NATS there may be another owner, even if the inputs are this process's own.
+        let arrow = process.services().clone();
+        let shared = Arc::clone(&process);
+        owner_by_lease(process, arrow, "identify", stop, move |stop, _owner| {
+            own(Arc::clone(&shared), visits.clone(), Arc::clone(&metrics), stop)
+        })
+    }))
+}
+
+/// As the one owner: opens the store, loads the gallery, serves, identifies.
+async fn own(
+    process: Arc<Process>,
+    visits: Bus,
+    metrics: Arc<Metrics>,
+    stop: Shutdown,
+) -> Result<()> {
+    let check = process.health.check("gallery");
+    let clock: sightline_index::Clock = Arc::new(Utc::now);
+    let (shared, counted, time) = (Arc::clone(&process), Arc::clone(&metrics), Arc::clone(&clock));
+    let (store, gallery, identify) = tokio::task::spawn_blocking(move || open(&shared, counted, time)).await??;
+    let desk = Desk {
+        store,
+        gallery: gallery.clone(),
+        thresholds: process.resolved.thresholds,
+        clock,
+        metrics,
+        cameras: process.services().table::<CameraSpec>(TABLE).await?,
+        configured: process.config.cameras.clone(),
+        key: seal_key(&process)?,
+    };
+    services::serve(process.services(), desk, stop.clone()).await?;
+    let (count, generation) = { (gallery.read().len(), gallery.read().generation()) };
+    check.set(true, format!("{count} templates, generation {generation}"));
+    let inbox = visits.inbox::<IdentifyInput>("identify").await?;
+    let runner = RunnerConfig { max_batch: INPUTS_AT_ONCE, ..RunnerConfig::new("identify", 0) };
+    Ok(run_stage(identify, inbox, (), runner, process.health.clone(), stop).await?)
+}
+
+fn open(
+    process: &Process,
+    metrics: Arc<Metrics>,
+    clock: sightline_index::Clock,
+) -> Result<(Store, SharedGallery, Identify)> {
+    let resolved = &process.resolved;
+    let store = Store::open(&process.config.data_dir.join("sightline.db"))?;
+    let embedder = resolved.store.identity(&resolved.embedder)?;
+    let gallery = SharedGallery::load(&store, embedder.as_str(), resolved.dimension, Arc::clone(&metrics))?;
+    let config = IdentifyConfig { thresholds: resolved.thresholds, min_face: process.config.identify.min_face };
+    let identify = Identify::new(config, store.clone(), gallery.clone(), clock, metrics)?;
+    Ok((store, gallery, identify))
+}

@@ -1,0 +1,158 @@
+//! Cameras for tests and the demo: an RTSP server that plays clips for ever, as a process that can be killed.
+//!
+//! A clip is taken apart into its encoded pictures once, and these are sent in real time, again and again, with times that only
+//! rise: what a camera sends, without encoding anything. All who watch a camera share one stream.
+
+mod clip;
+mod server;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{free_port, program, signal};
+pub use server::{Mount, serve};
+
+/// How long the server may take from its start to its first request.
+const UP_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the server prints when it listens.
+pub const LISTENING: &str = "listening";
+
+/// A running RTSP server; killed by its id when dropped.
+#[derive(Debug)]
+pub struct RtspProcess {
+    mounts: Vec<(String, PathBuf)>,
+    login: Option<(String, String)>,
+    port: u16,
+    child: Child,
+}
+
+impl Drop for RtspProcess {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            // Only to leave no zombie; how it ended does not matter any more.
+            drop(self.child.wait());
+        }
+    }
+}
+
+impl RtspProcess {
+    /// Serves each clip as a camera of the given name.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub fn start(mounts: &[(String, PathBuf)]) -> Result<Self> {
+        Self::launch(mounts, None)
+    }
+
+    /// The same; cameras ask for this user and password.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub fn start_with_login(mounts: &[(String, PathBuf)], user: &str, password: &str) -> Result<Self> {
+        Self::launch(mounts, Some((user.to_owned(), password.to_owned())))
+    }
+
+    fn launch(mounts: &[(String, PathBuf)], login: Option<(String, String)>) -> Result<Self> {
+        let port = free_port()?;
+        let child = spawn(mounts, login.as_ref(), port)?;
+        Ok(Self { mounts: mounts.to_vec(), login, port, child })
+    }
+
+    /// The address of a camera, without user and password.
+    #[must_use]
+    pub fn url(&self, camera: &str) -> String {
+        format!("rtsp://127.0.0.1:{}/{camera}", self.port)
+    }
+
+    /// The address of a camera with user and password.
+    #[must_use]
+    pub fn url_with_login(&self, camera: &str, user: &str, password: &str) -> String {
+        format!("rtsp://{user}:{password}@127.0.0.1:{}/{camera}", self.port)
+    }
+
+    /// `kill -9`: all cameras are gone at once.
+    ///
+    /// # Errors
+    /// When it was gone already.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the server again on its old port.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn restart(&mut self) -> Result<()> {
+        self.child = spawn(&self.mounts, self.login.as_ref(), self.port)?;
+        Ok(())
+    }
+
+    /// Stops the process without ending it: connections stay open and silent.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn freeze(&self) -> Result<()> {
+        signal(self.child.id(), "STOP")
+    }
+
+    /// Lets a frozen server go on.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn thaw(&self) -> Result<()> {
+        signal(self.child.id(), "CONT")
+    }
+}
+
+fn spawn(mounts: &[(String, PathBuf)], login: Option<&(String, String)>, port: u16) -> Result<Child> {
+    let mut command = Command::new(program("sightline-rtsp")?);
+    command.arg("--port").arg(port.to_string());
+    if let Some((user, password)) = login {
+        command.arg("--login").arg(format!("{user}:{password}"));
+    }
+    command.args(mounts.iter().map(|(camera, clip)| format!("{camera}={}", clip.display())));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("sightline-rtsp")?;
+    let outcome = wait_until_up(&mut child);
+    if let Err(error) = outcome {
+        drop(child.kill());
+        let mut said = String::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut said)?;
+        }
+        drop(child.wait());
+        bail!("the RTSP server did not start: {error}: {}", said.trim());
+    }
+    Ok(child)
+}
+
+fn wait_until_up(child: &mut Child) -> Result<()> {
+    let stdout = child.stdout.take().context("no standard output")?;
+    let (sender, lines) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let line = BufReader::new(stdout).lines().next();
+        // Nobody waits any more when it took too long.
+        drop(sender.send(line));
+    });
+    match lines.recv_timeout(UP_WITHIN) {
+        Ok(Some(Ok(line))) if line == LISTENING => Ok(()),
+        Ok(_) => bail!("it ended"),
+        Err(_) => bail!("it is not up after {UP_WITHIN:?}"),
+    }
+}
+
+/// Reads `camera=path`.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn parse_mount(text: &str) -> Result<Mount, String> {
+    let (camera, clip) = text.split_once('=').ok_or("write camera=path/of/clip.mp4")?;
+    Ok(Mount { camera: camera.to_owned(), clip: Path::new(clip).to_owned() })
+}

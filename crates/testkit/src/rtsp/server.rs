@@ -1,0 +1,102 @@
+//! The server itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use gstreamer as gst;
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_rtsp_server as gst_rtsp_server;
+use gstreamer_rtsp_server::prelude::*;
+
+use super::clip::Clip;
+
+/// What is played under a camera's name.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Path of the URL.
+    pub camera: String,
+    /// An mp4 file with H.264.
+    pub clip: PathBuf,
+}
+
+/// Who may watch, in the terms of the server library.
+const ROLE: &str = "viewer";
+
+/// Serves the mounts on loopback until the process ends; calls `listening` once it does.
+///
+/// # Errors
+/// When a clip cannot be read or the port is taken.
+pub fn serve(port: u16, mounts: &[Mount], login: Option<(&str, &str)>, listening: impl FnOnce()) -> Result<()> {
+    gst::init()?;
+    let server = gst_rtsp_server::RTSPServer::new();
+    server.set_address("127.0.0.1");
+    server.set_service(&port.to_string());
+    let points = server.mount_points().context("a server without mount points")?;
+    for mount in mounts {
+        let clip = Arc::new(Clip::read(&mount.clip)?);
+        points.add_factory(&format!("/{}", mount.camera), factory(clip, login.is_some()));
+    }
+    if let Some((user, password)) = login {
+        let auth = gst_rtsp_server::RTSPAuth::new();
+        let basic = gst_rtsp_server::RTSPAuth::make_basic(user, password);
+        let token = gst_rtsp_server::RTSPToken::builder()
+            .field(&*gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
+            .build();
+        auth.add_basic(basic.as_str(), &token);
+        server.set_auth(Some(&auth));
+    }
+    server.attach(None).with_context(|| format!("port {port} cannot be listened on"))?;
+    listening();
+    glib::MainLoop::new(None, false).run();
+    Ok(())
+}
+
+/// One stream for all who watch.
+fn factory(clip: Arc<Clip>, guarded: bool) -> gst_rtsp_server::RTSPMediaFactory {
+    let factory = gst_rtsp_server::RTSPMediaFactory::new();
+    factory.set_launch(
+        "( appsrc name=clip is-live=true format=time \
+         caps=video/x-h264,stream-format=byte-stream,alignment=au ! h264parse ! rtph264pay name=pay0 pt=96 )",
+    );
+    factory.set_shared(true);
+    if guarded {
+        let role = gst::Structure::builder(ROLE)
+            .field(&*gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
+            .field(&*gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
+            .build();
+        factory.add_role_from_structure(&role);
+    }
+    factory.connect_media_configure(move |_, media| {
+        let bin = media.element().downcast::<gst::Bin>().ok();
+        let source = bin.and_then(|bin| bin.by_name_recurse_up("clip")).and_downcast::<gst_app::AppSrc>();
+        if let Some(source) = source {
+            let clip = Arc::clone(&clip);
+            std::thread::spawn(move || play(&clip, &source));
+        }
+    });
+    factory
+}
+
+/// Sends the pictures in real time until nobody watches.
+fn play(clip: &Clip, source: &gst_app::AppSrc) {
+    let started = Instant::now();
+    for round in 0_u64.. {
+        let offset_ns = round * clip.duration_ns;
+        for unit in &clip.units {
+            let due = Duration::from_nanos(offset_ns + unit.dts_ns);
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+            let mut data = unit.data.copy();
+            if let Some(data) = data.get_mut() {
+                data.set_pts(gst::ClockTime::from_nseconds(offset_ns + unit.pts_ns));
+                data.set_dts(gst::ClockTime::from_nseconds(offset_ns + unit.dts_ns));
+            }
+            if source.push_buffer(data).is_err() {
+                return;
+            }
+        }
+    }
+}
