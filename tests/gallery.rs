@@ -1,0 +1,147 @@
+//! People over the real service: what is acknowledged survives, what is refused says why.
+
+use serde_json::{Value, json};
+use sightline_testkit::{clip, shared_or_skip};
+use sightline_tests::{PATIENCE, Site, alone, frames_of, wait_until};
+
+fn names(site: &Site) -> Vec<(String, u64)> {
+    let people = site.fleet.api("GET", "/api/v1/people", None).unwrap();
+    let row = |person: &Value| (person["name"].as_str().unwrap().to_owned(), person["templates"].as_u64().unwrap());
+    people["people"].as_array().unwrap().iter().map(row).collect()
+}
+
+fn found(site: &Site, picture: &[u8]) -> Value {
+    let (status, text) = site.upload("/api/v1/recognize?k=5", picture).unwrap();
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn acknowledged_changes_survive_a_kill() {
+    let _turn = alone();
+    let mut site = Site::one_process("").unwrap();
+    let men = [frames_of(&clip("cap12_edit").unwrap(), &[8.0, 24.0]).unwrap(), frames_of(&clip("franck").unwrap(), &[2.0]).unwrap()];
+    let adam = site.enroll("Adam", &men[0]).unwrap();
+    let frank = site.enroll("Frank", &men[1]).unwrap();
+    let restart = |site: &mut Site| {
+        site.fleet.kill(0).unwrap();
+        site.fleet.restart(0).unwrap();
+        wait_until("ready again", PATIENCE, || site.fleet.is_ready(0)).unwrap();
+    };
+    restart(&mut site);
+    assert_eq!(names(&site), [("Adam".to_owned(), 2), ("Frank".to_owned(), 1)]);
+    assert_eq!(found(&site, &men[1][0])["faces"][0]["people"][0]["name"], "Frank");
+
+    site.fleet.api("PATCH", &format!("/api/v1/people/{frank}"), Some(&json!({"name": "Franck"}))).unwrap();
+    restart(&mut site);
+    assert_eq!(names(&site), [("Adam".to_owned(), 2), ("Franck".to_owned(), 1)]);
+
+    site.fleet.api("POST", &format!("/api/v1/people/{frank}/merge"), Some(&json!({"into": adam}))).unwrap();
+    restart(&mut site);
+    assert_eq!(names(&site), [("Adam".to_owned(), 3)]);
+    assert_eq!(found(&site, &men[1][0])["faces"][0]["people"][0]["name"], "Adam");
+
+    site.fleet.api("DELETE", &format!("/api/v1/people/{adam}"), None).unwrap();
+    restart(&mut site);
+    assert!(names(&site).is_empty());
+    let answer = found(&site, &men[0][0]);
+    assert_eq!((&answer["faces"][0]["people"], &answer["faces"][0]["outcome"]), (&json!([]), &json!("unknown")));
+}
+
+#[test]
+fn bad_pictures_are_refused_with_the_reason() {
+    let _turn = alone();
+    let site = Site::one_process("").unwrap();
+    let person = site.add_person("Somebody").unwrap();
+    let picture = frames_of(&clip("cap12_edit").unwrap(), &[8.0]).unwrap().remove(0);
+    let path = format!("/api/v1/people/{person}/faces");
+    let refused = |bytes: &[u8]| {
+        let (status, text) = site.upload(&path, bytes).unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        (status, problem)
+    };
+    let mut cut = picture.clone();
+    cut.truncate(picture.len() / 2);
+    for (what, bytes) in [("cut off", cut.as_slice()), ("noise", b"not a picture at all".as_slice()), ("empty", b"")] {
+        let (status, problem) = refused(bytes);
+        assert!((400..500).contains(&status), "{what}: {status} {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{what}: {problem}");
+    }
+    // Only headers, of 65,535 x 65,535 pixels: refused before anything is decoded.
+    for (what, bytes) in [("jpeg", huge_jpeg()), ("png", huge_png())] {
+        let before = site.fleet.usage().unwrap().peak_rss_mb;
+        let (status, problem) = refused(&bytes);
+        assert!(status == 413 || status == 422, "{what}: {status} {problem}");
+        assert!(site.fleet.usage().unwrap().peak_rss_mb < before + 50.0, "{what}");
+    }
+    let (status, text) = site.upload(&path, &picture).unwrap();
+    assert_eq!(status, 201, "a good picture after the bad ones: {text}");
+    assert_eq!(names(&site), [("Somebody".to_owned(), 1)]);
+}
+
+/// A frame header that promises 65,535 x 65,535 pixels.
+fn huge_jpeg() -> Vec<u8> {
+    let mut bytes = vec![0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xff, 0xff, 0xff, 3];
+    bytes.extend([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
+    bytes.extend([0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0, 0, 0, 0xff, 0xd9]);
+    bytes
+}
+
+/// A header chunk that promises 65,535 x 65,535 pixels; CRC as zlib computes it.
+fn huge_png() -> Vec<u8> {
+    let mut bytes = vec![0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0, 0, 13];
+    let chunk = [b"IHDR".as_slice(), &65_535_u32.to_be_bytes(), &65_535_u32.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    let crc = chunk.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
+    });
+    bytes.extend(chunk);
+    bytes.extend((!crc).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn pictures_without_one_face_are_refused_with_the_reason() {
+    let Some(shared) = shared_or_skip("pictures_without_one_face_are_refused_with_the_reason") else { return };
+    let _turn = alone();
+    let site = Site::one_process("").unwrap();
+    let person = site.add_person("Somebody").unwrap();
+    let photos = shared.join("data/photos");
+    for (file, reason) in [("noface/empty_room.jpg", "no_face"), ("test/obama_and_biden.jpg", "several_faces")] {
+        let picture = std::fs::read(photos.join(file)).unwrap();
+        let (status, text) = site.upload(&format!("/api/v1/people/{person}/faces"), &picture).unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &problem["reason"]), (422, &json!(reason)), "{file}: {text}");
+    }
+    assert_eq!(names(&site), [("Somebody".to_owned(), 0)]);
+}
+
+#[test]
+fn a_folder_of_people_is_enrolled_and_found() {
+    let Some(shared) = shared_or_skip("a_folder_of_people_is_enrolled_and_found") else { return };
+    let _turn = alone();
+    let site = Site::one_process("").unwrap();
+    let run = |words: &[&str]| {
+        let program = sightline_testkit::process::program("sightline").unwrap();
+        let output = std::process::Command::new(program)
+            .args(["--server", &site.fleet.base_url(), "-o", "json"])
+            .args(words)
+            .output()
+            .unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (output.status.code(), rows)
+    };
+    let train = shared.join("data/photos/train");
+    let (status, report) = run(&["people", "enroll", train.to_str().unwrap()]);
+    assert_eq!(status, Some(0), "{report:?}");
+    assert_eq!(report.len(), 9, "{report:?}");
+    let (_, people) = run(&["people", "list"]);
+    assert_eq!(people.len(), 5);
+    let test = shared.join("data/photos/test");
+    for (file, name) in [("obama1.jpg", "obama"), ("johnsnow_test1.jpg", "kit_harington"), ("alex_lacamoire1.jpg", "alex_lacamoire")] {
+        let (status, answer) = run(&["search", test.join(file).to_str().unwrap(), "-k", "2"]);
+        assert_eq!(status, Some(0));
+        let people = answer[0]["faces"][0]["people"].as_array().unwrap();
+        assert_eq!((people.len(), &people[0]["name"]), (2, &json!(name)), "{file}: {answer:?}");
+    }
+}
