@@ -9,6 +9,7 @@ use sightline_wire::{CameraChange, CameraSpec, CameraState, CaptureMode, Frame, 
 use tokio::sync::mpsc;
 
 use crate::clock::CaptureClock;
+use crate::epoch::Epochs;
 use crate::manager::{IngestConfig, Resolve};
 use crate::metrics::{CameraMetrics, Drop};
 use crate::outage::Outage;
@@ -18,12 +19,15 @@ use crate::sample;
 use crate::sampler::Sampler;
 use crate::source::Source;
 
-/// A camera is tried again after 1 s, at last every 30 s.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// A camera is tried again after 1 to 2 s, at last after 15 to 30 s: the backoff draws between half and all of these.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// How often the thread looks whether frames still come and whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// A camera that sends, but nothing that a picture can begin with, is given so long: key frames may be ten seconds and more apart.
+const KEY_FRAME_WITHIN: Duration = Duration::from_secs(30);
 
 /// Everything the thread of a camera needs.
 pub(crate) struct CameraThread {
@@ -34,18 +38,54 @@ pub(crate) struct CameraThread {
     pub(crate) changes: mpsc::Sender<CameraChange>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) metrics: CameraMetrics,
-    /// The newest epoch of this camera in this process; the next is larger.
-    pub(crate) epochs: Arc<AtomicU64>,
+    pub(crate) epochs: Epochs,
+    /// The one that is played, for the manager.
+    pub(crate) epoch: Arc<AtomicU64>,
 }
 
 /// How an attempt ended.
 enum Attempt {
     /// Nobody wants the camera any more.
     Stopped,
-    /// A file came to its end.
-    Ended,
+    /// A file came to its end, or to where it is broken.
+    Ended(String),
     /// It failed; `delivered` when there had been frames.
     Failed { outage: Outage, delivered: bool },
+}
+
+/// Signs of life of one attempt.
+struct Signs {
+    opened: Instant,
+    /// When the last one was noticed.
+    last: Instant,
+    pictures: u64,
+    skipped: u64,
+}
+
+impl Signs {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { opened: now, last: now, pictures: 0, skipped: 0 }
+    }
+
+    /// Takes the counts of pictures and of what came before the first key frame; true for the first pictures.
+    fn are_first(&mut self, pictures: u64, skipped: u64) -> bool {
+        let first = self.pictures == 0 && pictures > 0;
+        let waits_for_key_frame = pictures == 0 && skipped > self.skipped && self.opened.elapsed() < KEY_FRAME_WITHIN;
+        if pictures > self.pictures || waits_for_key_frame {
+            self.last = Instant::now();
+        }
+        (self.pictures, self.skipped) = (pictures, skipped);
+        first
+    }
+
+    fn overdue(&self, stall: Duration) -> Option<Outage> {
+        let detail = match self.pictures {
+            0 if self.skipped > 0 => format!("no key frame within {:?}", self.opened.elapsed()),
+            _ => format!("no frame for {stall:?}"),
+        };
+        (self.last.elapsed() >= stall).then(|| Outage::new(CameraState::Stalled, detail))
+    }
 }
 
 impl CameraThread {
@@ -55,12 +95,13 @@ impl CameraThread {
         let mut since = Instant::now();
         let mut rest = Duration::ZERO;
         loop {
-            let epoch = self.next_epoch();
+            let Some(epoch) = self.epochs.claim(&self.spec.id, &self.stop) else { break };
+            self.epoch.store(epoch, Ordering::Relaxed);
             self.say(epoch, CameraState::Connecting, "opening");
             match self.attempt(epoch, &mut since, &mut rest) {
                 Attempt::Stopped => break,
-                Attempt::Ended => {
-                    self.say(epoch, CameraState::Ended, "the file has ended");
+                Attempt::Ended(detail) => {
+                    self.say(epoch, CameraState::Ended, &detail);
                     break;
                 }
                 Attempt::Failed { outage, delivered } => {
@@ -116,34 +157,34 @@ impl CameraThread {
         progress: &AtomicU64,
         (since, rest): (&mut Instant, &mut Duration),
     ) -> Attempt {
-        let (mut seen, mut moved) = (0, Instant::now());
+        let mut signs = Signs::new();
         loop {
             let event = pipeline.next_event(LOOK);
             if self.stop.load(Ordering::Relaxed) {
                 return Attempt::Stopped;
             }
-            let now = progress.load(Ordering::Relaxed);
-            if now > seen {
-                if seen == 0 {
-                    self.outage_passed(since, rest);
-                    self.metrics.up(true);
-                    self.say(epoch, CameraState::Online, "delivers video");
-                    tracing::info!(camera = %self.spec.id, ?source, "delivers video");
-                }
-                (seen, moved) = (now, Instant::now());
+            if signs.are_first(progress.load(Ordering::Relaxed), pipeline.skipped()) {
+                self.outage_passed(since, rest);
+                self.metrics.up(true);
+                self.say(epoch, CameraState::Online, "delivers video");
+                tracing::info!(camera = %self.spec.id, ?source, "delivers video");
             }
+            let (is_file, delivered) = (source.is_file(), signs.pictures > 0);
             let outage = match event {
-                Some(PipelineEvent::Ended) if source.is_file() => return Attempt::Ended,
+                Some(PipelineEvent::Ended) if is_file => return Attempt::Ended("the file has ended".to_owned()),
                 Some(PipelineEvent::Ended) => Some(Outage::new(CameraState::Stalled, "the camera ended its stream")),
+                // Once more from its start would show the same people a second time.
+                Some(PipelineEvent::Failed(outage)) if is_file && delivered => {
+                    return Attempt::Ended(format!("the file breaks off: {}", outage.detail));
+                }
                 Some(PipelineEvent::Failed(outage)) => Some(outage),
-                // A recording waits for the detectors, not for its source.
-                None if self.spec.mode == CaptureMode::Complete && source.is_file() && seen > 0 => None,
-                None if moved.elapsed() < self.spec.stall => None,
-                None => Some(Outage::new(CameraState::Stalled, format!("no frame for {:?}", self.spec.stall))),
+                // A recording waits for its own times and for the detectors.
+                None if is_file && delivered => None,
+                None => signs.overdue(self.spec.stall),
             };
             if let Some(outage) = outage {
                 self.metrics.up(false);
-                return Attempt::Failed { outage, delivered: seen > 0 };
+                return Attempt::Failed { outage, delivered };
             }
         }
     }
@@ -186,13 +227,6 @@ impl CameraThread {
             };
             open && !stop.load(Ordering::Relaxed)
         })
-    }
-
-    /// Numbers of frames never repeat: an epoch is the time of opening, or one more than the last if the clock stood still.
-    fn next_epoch(&self) -> u64 {
-        let now_ms = u64::try_from(Utc::now().unix_ns() / 1_000_000).unwrap_or(0);
-        let last = self.epochs.fetch_max(now_ms, Ordering::Relaxed);
-        if last < now_ms { now_ms } else { self.epochs.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     fn say(&self, epoch: u64, state: CameraState, detail: &str) {

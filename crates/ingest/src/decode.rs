@@ -10,6 +10,7 @@ use sightline_wire::Transport;
 
 use crate::pipeline::{Picture, Pipeline, PipelineEvent, PlayOptions};
 use crate::sample;
+use crate::sampler::Sampler;
 use crate::source::Source;
 
 /// Why a file could not be decoded to its end.
@@ -62,6 +63,20 @@ pub fn decode_file(
     }
 }
 
+/// The same for the frames that a camera with this `fps` keeps; all are decoded. Returns how many frames there were in all.
+///
+/// # Errors
+/// As [`decode_file`].
+pub fn sample_file(
+    file: &Path,
+    decode_threads: u32,
+    fps: f64,
+    mut take: impl FnMut(Planes, i64) -> bool + Send + 'static,
+) -> Result<u64, DecodeError> {
+    let mut sampler = Sampler::new(fps);
+    decode_file(file, decode_threads, move |planes, pts_ns| !sampler.keep(pts_ns) || take(planes, pts_ns))
+}
+
 /// What the decoder's thread tells.
 #[derive(Debug, Default)]
 struct Progress {
@@ -74,7 +89,7 @@ struct Progress {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use super::decode_file;
+    use super::{decode_file, sample_file};
 
     #[test]
     fn every_frame_of_a_clip_comes_in_order() {
@@ -89,6 +104,18 @@ mod tests {
         assert_eq!(count, Ok(765));
         assert!(times.lock().unwrap().windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(decode_file(&clip, 1, |_, pts_ns| pts_ns < 1_000_000_000), Ok(26));
+    }
+
+    #[test]
+    fn as_many_are_kept_as_a_camera_keeps() {
+        let clip = sightline_testkit::clip("cap13_edit2").unwrap();
+        let kept = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&kept);
+        let count = sample_file(&clip, 1, 5.0, move |_, _| {
+            *seen.lock().unwrap() += 1;
+            true
+        });
+        assert_eq!((count, *kept.lock().unwrap()), (Ok(765), 153));
     }
 
     #[test]

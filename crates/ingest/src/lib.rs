@@ -8,6 +8,8 @@
 mod camera;
 mod clock;
 mod decode;
+mod decoder;
+mod epoch;
 mod manager;
 mod metrics;
 mod outage;
@@ -45,8 +47,9 @@ pub fn installed() -> Result<String, String> {
     Ok(gst::version_string().to_string())
 }
 
-pub use decode::{DecodeError, decode_file};
-pub use manager::{IngestConfig, IngestOutlets, Resolve, run};
+pub use decode::{DecodeError, decode_file, sample_file};
+pub use epoch::Claim;
+pub use manager::{IngestConfig, IngestLinks, Resolve, run};
 pub use outage::Outage;
 pub use probe::{ProbeReport, probe};
 pub use source::{Source, SourceError};

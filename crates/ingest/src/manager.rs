@@ -8,12 +8,13 @@ use std::time::Duration;
 use sightline_stage::Shutdown;
 use sightline_stage::bus::Outlet;
 use sightline_stage::members::owner_of;
-use sightline_stage::table::Entries;
+use sightline_stage::table::{Entries, Table};
 use sightline_wire::{CameraChange, CameraSpec, Frame, IdentifyInput, SourceUrl};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::camera::CameraThread;
+use crate::epoch::{Claim, Epochs, is_fenced};
 use crate::metrics::CameraMetrics;
 use crate::queue::FrameQueue;
 
@@ -35,18 +36,22 @@ pub struct IngestConfig {
     pub decode_threads: u32,
 }
 
-/// Where a camera's messages go.
+/// What joins the cameras of a worker to everything else.
 #[derive(Clone)]
-pub struct IngestOutlets {
+pub struct IngestLinks {
     /// To detect.
     pub frames: Outlet<Frame>,
     /// To identify: what cameras are doing.
     pub changes: Outlet<IdentifyInput>,
+    /// Who opened which camera last, shared by all workers.
+    pub claims: Table<Claim>,
+    /// Unseals sources and replaces their references.
+    pub resolve: Resolve,
 }
 
-impl std::fmt::Debug for IngestOutlets {
+impl std::fmt::Debug for IngestLinks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("IngestOutlets")
+        f.write_str("IngestLinks")
     }
 }
 
@@ -55,6 +60,8 @@ struct Running {
     spec: CameraSpec,
     stop: Arc<AtomicBool>,
     frames: FrameQueue<Frame>,
+    /// The newest that was claimed.
+    epoch: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -63,24 +70,28 @@ pub async fn run(
     config: IngestConfig,
     mut cameras: watch::Receiver<Entries<CameraSpec>>,
     mut workers: watch::Receiver<Vec<String>>,
-    (outlets, resolve): (IngestOutlets, Resolve),
+    links: IngestLinks,
     shutdown: Shutdown,
 ) {
     let mut running = BTreeMap::<String, Running>::new();
-    let mut epochs = BTreeMap::<String, Arc<AtomicU64>>::new();
+    let epochs = Epochs::new(links.claims.clone(), &config.worker);
+    let mut claims = links.claims.subscribe();
     loop {
         let wanted = owned(&config.worker, &cameras.borrow_and_update(), &workers.borrow_and_update());
-        let unwanted = |(id, one): (&String, &Running)| (wanted.get(id) != Some(&one.spec)).then(|| id.clone());
-        let leaving: Vec<String> = running.iter().filter_map(unwanted).collect();
-        let leaving: Vec<Running> = leaving.iter().filter_map(|id| running.remove(id)).collect();
-        stop_all(leaving).await;
+        let unwanted = {
+            let claims = claims.borrow_and_update();
+            let fenced = |id: &str, one: &Running| is_fenced(&claims, id, &config.worker, one.epoch.load(Ordering::Relaxed));
+            let unwanted = |(id, one): (&String, &Running)| wanted.get(id) != Some(&one.spec) || fenced(id, one);
+            running.iter().filter(|entry| unwanted(*entry)).map(|(id, _)| id.clone()).collect::<Vec<String>>()
+        };
+        stop_all(unwanted.iter().filter_map(|id| running.remove(id)).collect()).await;
         for (id, spec) in wanted {
-            let epochs = Arc::clone(epochs.entry(id.clone()).or_default());
-            running.entry(id).or_insert_with(|| start(spec, &config, &outlets, &resolve, epochs));
+            running.entry(id).or_insert_with(|| start(spec, &config, &links, &epochs));
         }
         tokio::select! {
             changed = cameras.changed() => if changed.is_err() { break },
             changed = workers.changed() => if changed.is_err() { break },
+            changed = claims.changed() => if changed.is_err() { break },
             () = shutdown.cancelled() => break,
         }
     }
@@ -92,25 +103,20 @@ fn owned(worker: &str, cameras: &Entries<CameraSpec>, workers: &[String]) -> BTr
     cameras.iter().filter(|(id, _)| mine(id)).map(|(id, spec)| (id.clone(), spec.clone())).collect()
 }
 
-fn start(
-    spec: CameraSpec,
-    config: &IngestConfig,
-    outlets: &IngestOutlets,
-    resolve: &Resolve,
-    epochs: Arc<AtomicU64>,
-) -> Running {
+fn start(spec: CameraSpec, config: &IngestConfig, links: &IngestLinks, epochs: &Epochs) -> Running {
     let stop = Arc::new(AtomicBool::new(false));
-    let frames = FrameQueue::new();
+    let (frames, epoch) = (FrameQueue::new(), Arc::new(AtomicU64::new(u64::MAX)));
     let (changes, received) = mpsc::channel(CHANGES);
     let thread = CameraThread {
         spec: spec.clone(),
         config: config.clone(),
-        resolve: Arc::clone(resolve),
+        resolve: Arc::clone(&links.resolve),
         frames: frames.clone(),
         changes,
         stop: Arc::clone(&stop),
         metrics: CameraMetrics::new(&spec.id),
-        epochs,
+        epochs: epochs.clone(),
+        epoch: Arc::clone(&epoch),
     };
     let name = format!("camera-{}", spec.id);
     let queue = frames.clone();
@@ -119,22 +125,22 @@ fn start(
         tracing::error!(camera = %spec.id, %error, "no thread can be started for the camera");
         queue.close();
     }
-    let task = tokio::spawn(deliver(frames.clone(), received, outlets.clone()));
-    Running { spec, stop, frames, task }
+    let task = tokio::spawn(deliver(frames.clone(), received, links.clone()));
+    Running { spec, stop, frames, epoch, task }
 }
 
 /// From the camera's thread to the bus, until the thread has ended.
-async fn deliver(frames: FrameQueue<Frame>, mut changes: mpsc::Receiver<CameraChange>, outlets: IngestOutlets) {
+async fn deliver(frames: FrameQueue<Frame>, mut changes: mpsc::Receiver<CameraChange>, links: IngestLinks) {
     let sending_frames = async {
         while let Some(frame) = frames.pop().await {
-            if let Err(error) = outlets.frames.publish(frame).await {
+            if let Err(error) = links.frames.publish(frame).await {
                 tracing::warn!(%error, "a frame cannot be sent");
             }
         }
     };
     let sending_changes = async {
         while let Some(change) = changes.recv().await {
-            if let Err(error) = outlets.changes.publish(IdentifyInput::Camera(change)).await {
+            if let Err(error) = links.changes.publish(IdentifyInput::Camera(change)).await {
                 tracing::warn!(%error, "a change of a camera's state cannot be sent");
             }
         }

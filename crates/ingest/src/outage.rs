@@ -4,6 +4,8 @@ use gstreamer as gst;
 use gst::glib;
 use sightline_wire::CameraState;
 
+use crate::source::Source;
+
 /// What went wrong, and the state that it puts the camera into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
@@ -18,8 +20,12 @@ impl Outage {
         Self { state, detail: detail.into() }
     }
 
+    pub(crate) fn no_video() -> Self {
+        Self::new(CameraState::Unsupported, "there is no video in it")
+    }
+
     /// From an error on the pipeline's bus. GStreamer's debug text may hold the URL, so nothing of it is shown.
-    pub(crate) fn of(error: &glib::Error, debug: Option<&str>) -> Self {
+    pub(crate) fn of(error: &glib::Error, debug: Option<&str>, source: &Source) -> Self {
         let debug = debug.unwrap_or_default();
         let says = |what: &str| debug.contains(what) || error.message().contains(what);
         if let Some(resource) = error.kind::<gst::ResourceError>() {
@@ -33,16 +39,17 @@ impl Outage {
                     Self::new(CameraState::NotFound, "there is nothing at this address or path")
                 }
                 gst::ResourceError::Busy => Self::new(CameraState::Unreachable, "another program uses the device"),
-                _ => Self::new(CameraState::Unreachable, "nobody answers at this address"),
+                _ => Self::new(CameraState::Unreachable, unreachable(source)),
             };
         }
         if let Some(stream) = error.kind::<gst::StreamError>() {
             return match stream {
+                gst::StreamError::Failed if source.is_file() => Self::no_video(),
                 gst::StreamError::Failed => Self::new(CameraState::Stalled, "the stream broke off"),
-                gst::StreamError::CodecNotFound | gst::StreamError::TypeNotFound => {
+                gst::StreamError::CodecNotFound => {
                     Self::new(CameraState::Unsupported, "no decoder for this stream is installed")
                 }
-                gst::StreamError::WrongType | gst::StreamError::Decode | gst::StreamError::Demux => {
+                gst::StreamError::TypeNotFound | gst::StreamError::WrongType | gst::StreamError::Decode | gst::StreamError::Demux => {
                     Self::new(CameraState::Unsupported, "this is no video that can be decoded")
                 }
                 _ => Self::new(CameraState::Unsupported, "this stream cannot be used"),
@@ -57,6 +64,14 @@ impl Outage {
     }
 }
 
+const fn unreachable(source: &Source) -> &'static str {
+    match source {
+        Source::File(_) => "the file cannot be read",
+        Source::V4l2(_) => "the device cannot be used",
+        _ => "nobody answers at this address",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gstreamer as gst;
@@ -64,9 +79,11 @@ mod tests {
     use sightline_wire::CameraState;
 
     use super::Outage;
+    use crate::source::Source;
 
     #[test]
     fn causes_are_told_apart_and_addresses_not_repeated() {
+        let source = Source::parse("rtsp://u:secret@h").unwrap();
         for (error, debug, state) in [
             (glib::Error::new(gst::ResourceError::NotAuthorized, "x"), "", CameraState::Unauthorized),
             (glib::Error::new(gst::ResourceError::OpenRead, "x"), "... 401 Unauthorized", CameraState::Unauthorized),
@@ -75,7 +92,7 @@ mod tests {
             (glib::Error::new(gst::StreamError::TypeNotFound, "x"), "", CameraState::Unsupported),
             (glib::Error::new(gst::CoreError::MissingPlugin, "x"), "", CameraState::Unsupported),
         ] {
-            let outage = Outage::of(&error, Some(debug));
+            let outage = Outage::of(&error, Some(debug), &source);
             assert_eq!(outage.state, state, "{debug}");
             assert!(!outage.detail.contains("secret"));
         }

@@ -1,7 +1,7 @@
 //! One GStreamer pipeline: a source, whatever decodes it, and our sink for planar pictures.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -12,6 +12,7 @@ use gst_app::AppSinkCallbacks;
 use gst_video::{VideoInfo, VideoMeta};
 use sightline_wire::{CameraState, Transport};
 
+use crate::decoder::decoder;
 use crate::outage::Outage;
 use crate::source::Source;
 
@@ -52,14 +53,18 @@ pub(crate) type OnPicture = Box<dyn FnMut(Picture) -> bool + Send>;
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pipeline: gst::Pipeline,
+    source: Source,
     has_video: Arc<AtomicBool>,
+    /// Coded pictures before the first key frame.
+    skipped: Arc<AtomicU64>,
 }
 
 impl Pipeline {
     /// Builds and starts it. `on_picture` is called on the decoder's thread.
     pub(crate) fn play(source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<Self, Outage> {
         gst::init().map_err(|_| Outage::new(CameraState::Unsupported, "GStreamer is not installed properly"))?;
-        let built = Self { pipeline: gst::Pipeline::new(), has_video: Arc::default() };
+        let pipeline = gst::Pipeline::new();
+        let built = Self { pipeline, source: source.clone(), has_video: Arc::default(), skipped: Arc::default() };
         let tail = built.add_tail(source, options, on_picture)?;
         built.add_source(source, options, &tail)?;
         // The error itself is on the bus.
@@ -80,11 +85,18 @@ impl Pipeline {
         let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Eos, gst::MessageType::Error])?;
         match message.view() {
             gst::MessageView::Error(error) => {
-                Some(PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref())))
+                Some(PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref(), &self.source)))
             }
-            _ if self.has_video.load(Ordering::Relaxed) => Some(PipelineEvent::Ended),
-            _ => Some(PipelineEvent::Failed(Outage::new(CameraState::Unsupported, "there is no video in it"))),
+            _ if self.source.is_file() && !self.has_video.load(Ordering::Relaxed) => {
+                Some(PipelineEvent::Failed(Outage::no_video()))
+            }
+            _ => Some(PipelineEvent::Ended),
         }
+    }
+
+    /// How many coded pictures came and had to be left out, because there was no key frame before them.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
     }
 
     fn add_tail(&self, source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<gst::Element, Outage> {
@@ -109,9 +121,7 @@ impl Pipeline {
             return self.add_test(width, height, fps, tail);
         }
         let (origin, dynamic) = origin(source, options)?;
-        let decoder = element("decodebin")?;
-        limit_threads(&decoder, options.decode_threads);
-        keep_audio_encoded(&decoder);
+        let decoder = decoder(options.decode_threads, &self.skipped)?;
         add(&self.pipeline, &[&origin, &decoder])?;
         if dynamic {
             link_when_there(&origin, &decoder, "video");
@@ -204,9 +214,14 @@ fn origin(source: &Source, options: PlayOptions) -> Result<(gst::Element, bool),
 
 fn callbacks(mut on_picture: OnPicture, has_video: Arc<AtomicBool>) -> AppSinkCallbacks {
     let mut known: Option<(gst::Caps, VideoInfo)> = None;
+    let mut enough = false;
     AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            // A decoder hands over what it still holds even after it was told to end.
+            if enough {
+                return Err(gst::FlowError::Eos);
+            }
             has_video.store(true, Ordering::Relaxed);
             let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else {
                 return Ok(gst::FlowSuccess::Ok);
@@ -225,10 +240,8 @@ fn callbacks(mut on_picture: OnPicture, has_video: Arc<AtomicBool>) -> AppSinkCa
             let Some(pts_ns) = running.and_then(|time| i64::try_from(time.nseconds()).ok()) else {
                 return Ok(gst::FlowSuccess::Ok);
             };
-            match on_picture(Picture { buffer, info, pts_ns }) {
-                true => Ok(gst::FlowSuccess::Ok),
-                false => Err(gst::FlowError::Eos),
-            }
+            enough = !on_picture(Picture { buffer, info, pts_ns });
+            if enough { Err(gst::FlowError::Eos) } else { Ok(gst::FlowSuccess::Ok) }
         })
         .build()
 }
@@ -246,26 +259,6 @@ fn allow_strides(pad: &gst::Pad) {
     });
 }
 
-fn limit_threads(decoder: &gst::Element, threads: u32) {
-    let threads = i32::try_from(threads).unwrap_or(1);
-    let Some(bin) = decoder.downcast_ref::<gst::Bin>() else { return };
-    bin.connect_deep_element_added(move |_, _, element| {
-        // avdec_h264 and its kind; others have one thread or no choice.
-        if element.find_property("max-threads").is_some_and(|property| property.value_type() == i32::static_type()) {
-            element.set_property("max-threads", threads);
-        }
-    });
-}
-
-/// Sound is passed on as it is, to nobody.
-fn keep_audio_encoded(decoder: &gst::Element) {
-    decoder.connect("autoplug-continue", false, |values| {
-        let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-        let is_audio = caps.and_then(|caps| Some(caps.structure(0)?.name().starts_with("audio/"))).unwrap_or(false);
-        Some((!is_audio).to_value())
-    });
-}
-
 /// Links the first pad of video that appears.
 fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
     let to = to.downgrade();
@@ -280,7 +273,7 @@ fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
     });
 }
 
-fn element(name: &'static str) -> Result<gst::Element, Outage> {
+pub(crate) fn element(name: &'static str) -> Result<gst::Element, Outage> {
     gst::ElementFactory::make(name).build().map_err(|_| {
         let detail = format!("GStreamer's element {name} is not installed: run `cargo xtask setup`");
         Outage::new(CameraState::Unsupported, detail)

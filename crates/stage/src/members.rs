@@ -15,7 +15,12 @@ const BEAT: Duration = Duration::from_secs(1);
 /// A worker that has been silent for so long is gone; its cameras then move, well within the ten seconds promised.
 const GONE_AFTER: Duration = Duration::from_secs(5);
 
-/// Joins the workers of a role, and tells who else is there, sorted, this one included.
+/// Before the first answer a worker listens for so long: two beats of everybody who is there. One that believed itself alone at
+/// first would take everything, and give it back a moment later.
+const LISTEN_FIRST: Duration = Duration::from_millis(2_200);
+
+/// Joins the workers of a role, and tells who else is there, sorted, this one included. Returns once it knows; over memory at
+/// once, because there are no others.
 ///
 /// # Errors
 /// When the broker refuses the table.
@@ -75,6 +80,9 @@ pub async fn join(
             }
         }
     });
+    if bus.is_nats() {
+        tokio::time::sleep(LISTEN_FIRST).await;
+    }
     Ok(receiver)
 }
 

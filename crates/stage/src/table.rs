@@ -18,6 +18,9 @@ use crate::bus::memory::lock;
 use crate::bus::nats::{Connection, token};
 use crate::bus::{Bus, BusError, Transport};
 
+/// So often a change is tried against others who change the same entry: each attempt that fails means that one of them succeeded.
+const CHANGE_ATTEMPTS: u32 = 20;
+
 /// All entries at one moment.
 pub type Entries<V> = Arc<BTreeMap<String, V>>;
 
@@ -124,6 +127,43 @@ impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
                 .map_err(|error| BusError::Request { what: "reading a table", reason: error.to_string() })?,
         };
         Ok(bytes.and_then(|bytes| read(key, &bytes)))
+    }
+
+    /// Sets an entry to what `change` makes of the one that is there, in one step: of several who do this at the same time each sees
+    /// what the one before it has written. Returns the new entry.
+    ///
+    /// # Errors
+    /// As [`Table::put`]; then nothing is known to have changed.
+    pub async fn change(&self, key: &str, change: impl Fn(Option<V>) -> V + Send) -> Result<V, BusError> {
+        token(key, "a table's key")?;
+        let failed = |reason: String| BusError::Request { what: "changing a table", reason };
+        let write = |value: &V| serde_json::to_vec(value).map(Bytes::from).map_err(|error| failed(error.to_string()));
+        let store = match &self.kind {
+            Kind::Memory(table) => {
+                let mut outcome = Err(failed("nothing was changed".to_owned()));
+                table.send_modify(|entries| {
+                    let value = change(entries.get(key).and_then(|bytes| read(key, bytes)));
+                    outcome = write(&value).map(|bytes| drop(entries.insert(key.to_owned(), bytes))).map(|()| value);
+                });
+                return outcome;
+            }
+            Kind::Nats(store) => store,
+        };
+        for _ in 0..CHANGE_ATTEMPTS {
+            let entry = store.entry(key).await.map_err(|error| failed(error.to_string()))?;
+            let held = entry.filter(|entry| entry.operation == Operation::Put);
+            let value = change(held.as_ref().and_then(|entry| read(key, &entry.value)));
+            let bytes = write(&value)?;
+            let written = match held {
+                Some(entry) => store.update(key, bytes, entry.revision).await.map_err(|error| error.to_string()),
+                None => store.create(key, bytes).await.map_err(|error| error.to_string()),
+            };
+            match written {
+                Ok(_) => return Ok(value),
+                Err(error) => tracing::debug!(key, error, "somebody else was faster, or the broker is away; once more"),
+            }
+        }
+        Err(failed(format!("\"{key}\" could not be changed in {CHANGE_ATTEMPTS} attempts")))
     }
 
     /// All entries, now and after every change. Over NATS it keeps the last known ones while the broker is away. Entries

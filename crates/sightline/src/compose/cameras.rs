@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use sightline_ingest::{IngestConfig, IngestOutlets, Resolve};
+use sightline_ingest::{Claim, IngestConfig, IngestLinks, Resolve};
 use sightline_stage::members;
 use sightline_stage::secret::SealKey;
 use sightline_wire::{CameraSpec, Frame, IdentifyInput, SourceUrl};
@@ -16,6 +16,9 @@ use crate::config::reference::{Environment, expand};
 /// Name of the table of desired cameras.
 pub(super) const TABLE: &str = "cameras";
 
+/// Name of the table of who opened which camera last.
+const CLAIMS: &str = "epochs";
+
 pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
     let resolve = resolver(seal_key(process)?);
     let process = Arc::clone(process);
@@ -23,13 +26,15 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
         let bus = process.services();
         let config =
             IngestConfig { worker: process.worker.clone(), decode_threads: process.config.ingest.decode_threads };
-        let outlets = IngestOutlets {
+        let links = IngestLinks {
             frames: process.arrow(FRAMES).outlet::<Frame>(),
             changes: process.arrow(VISITS).outlet::<IdentifyInput>(),
+            claims: bus.table::<Claim>(CLAIMS).await?,
+            resolve,
         };
         let cameras = bus.table::<CameraSpec>(TABLE).await?.subscribe();
         let workers = members::join(bus, "ingest", &process.worker, stop.clone()).await?;
-        sightline_ingest::run(config, cameras, workers, (outlets, resolve), stop).await;
+        sightline_ingest::run(config, cameras, workers, links, stop).await;
         Ok(())
     }))
 }
