@@ -17,7 +17,7 @@ use sightline_wire::{
     VisitNote,
 };
 
-use crate::{Site, assert_one_life_each, frames_of, visits};
+use crate::{PATIENCE, Site, assert_one_life_each, frames_of, visits, wait_until};
 
 /// Between two crops: about what four busy cameras send.
 const PACE: Duration = Duration::from_millis(10);
@@ -80,6 +80,8 @@ impl Stored {
         for event in visits(&events).filter(|event| event["type"] == "end") {
             ensure!(event["reason"] == "left" && event["outcome"] == "unknown", "a visit ended otherwise: {event}");
         }
+        let url = site.nats.as_ref().context("a ledger needs a broker")?.url();
+        mirrored(url, events.len() as u64)?;
         let dead = site.metric("sightline_dead_letters_total", "")?;
         ensure!(dead == 0.0, "{dead} dead letters");
         let database = site.database();
@@ -90,6 +92,18 @@ impl Stored {
         ensure!(lost.is_empty(), "{} of {} stored crops took no effect: {lost:?}", lost.len(), ids.len());
         Ok(())
     }
+}
+
+/// Waits until the broker's copy of the event log has every event once.
+fn mirrored(url: String, events: u64) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mirror = runtime.block_on(async {
+        let bus = Bus::nats(NatsConfig { url, credentials: None, site: "test".to_owned() }).await?;
+        bus.mirror().await
+    })?;
+    let mirror = mirror.context("a broker without a stream of events")?;
+    let newest = || runtime.block_on(async { anyhow::Ok((mirror.newest().await?, mirror.len().await?)) });
+    wait_until("the mirror", PATIENCE, || newest().is_ok_and(|newest| newest == (events, events))).map(|_| ())
 }
 
 /// A picture and the face in it.

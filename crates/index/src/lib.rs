@@ -15,6 +15,7 @@ mod fusion;
 mod gallery;
 mod identify;
 mod metrics;
+mod mirror;
 mod native;
 mod output;
 pub mod services;

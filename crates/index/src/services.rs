@@ -24,6 +24,7 @@ use crate::decision::Thresholds;
 use crate::gallery::{GalleryError, SharedGallery};
 use crate::identify::Clock;
 use crate::metrics::Metrics;
+use crate::mirror;
 
 /// Most events of one page.
 const LONGEST_PAGE: u32 = 1000;
@@ -65,6 +66,9 @@ impl std::fmt::Debug for Desk {
 pub async fn serve(bus: &Bus, desk: Desk, shutdown: Shutdown) -> Result<(), BusError> {
     let (sender, newest) = watch::channel(0);
     desk.store.on_new_events(move |seq| sender.send_modify(|newest| *newest = seq));
+    if let Some(mirror) = bus.mirror().await? {
+        tokio::spawn(mirror::follow(mirror, desk.store.clone(), newest.clone(), shutdown.clone()));
+    }
     let desk = Arc::new(desk);
     cameras::publish_all(&desk).await?;
     blocking::<ListPeople>(bus, &desk, &shutdown, |desk, _| people::list(desk)).await?;

@@ -120,7 +120,7 @@ impl CameraThread {
                 }
             }
         }
-        self.metrics.up(false);
+        self.metrics.released();
         self.frames.close();
     }
 

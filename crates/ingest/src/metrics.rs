@@ -25,6 +25,7 @@ pub(crate) struct CameraMetrics {
     pub(crate) kept: Counter,
     drops: [Counter; 3],
     up: Gauge,
+    owned: Gauge,
     outage: Counter,
 }
 
@@ -39,11 +40,23 @@ impl CameraMetrics {
             kept: counter!("sightline_ingest_frames_total", "camera" => camera.clone()),
             drops: [dropped("rate"), dropped("full"), dropped("decode")],
             up: gauge!("sightline_ingest_camera_up", "camera" => camera.clone()),
+            owned: gauge!("sightline_ingest_camera_owned", "camera" => camera.clone()),
             outage: counter!("sightline_ingest_outage_seconds_total", "camera" => camera.clone()),
             camera,
         };
+        // There from the start, so that the first outage already shows as an increase.
+        for state in CameraState::ALL.into_iter().filter(|state| state.is_outage()) {
+            metrics.reconnects(state).increment(0);
+        }
+        metrics.owned.set(1.0);
         metrics.up(false);
         metrics
+    }
+
+    /// This worker does not have the camera any more; a series cannot be taken back, only set to zero.
+    pub(crate) fn released(&self) {
+        self.up(false);
+        self.owned.set(0.0);
     }
 
     pub(crate) fn dropped(&self, why: Drop) {
@@ -62,8 +75,11 @@ impl CameraMetrics {
 
     /// One more attempt to open, after this state.
     pub(crate) fn reconnect(&self, after: CameraState) {
-        let camera = self.camera.clone();
-        counter!("sightline_ingest_reconnects_total", "camera" => camera, "reason" => after.as_str()).increment(1);
+        self.reconnects(after).increment(1);
+    }
+
+    fn reconnects(&self, after: CameraState) -> Counter {
+        counter!("sightline_ingest_reconnects_total", "camera" => self.camera.clone(), "reason" => after.as_str())
     }
 }
 

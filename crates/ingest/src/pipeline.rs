@@ -80,9 +80,11 @@ impl Pipeline {
 
     /// Waits for the next thing that ends the pipeline.
     pub(crate) fn next_event(&self, wait: Duration) -> Option<PipelineEvent> {
+        const ENDS: [gst::MessageType; 2] = [gst::MessageType::Eos, gst::MessageType::Error];
         let bus = self.pipeline.bus()?;
         let wait = gst::ClockTime::from_mseconds(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Eos, gst::MessageType::Error])?;
+        // A wait of nothing would not even look.
+        let message = bus.pop_filtered(&ENDS).or_else(|| bus.timed_pop_filtered(wait, &ENDS))?;
         match message.view() {
             gst::MessageView::Error(error) => {
                 Some(PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref(), &self.source)))

@@ -225,11 +225,25 @@ pub(crate) struct DetectorArguments {
     #[arg(long)]
     pub(crate) min_face_size: Option<u32>,
     /// Least probability after each network, as 0.6,0.7,0.7 (MTCNN)
-    #[arg(long, value_delimiter = ',', num_args = 3)]
-    pub(crate) thresholds: Option<Vec<f32>>,
+    #[arg(long, value_name = "P,R,O")]
+    pub(crate) thresholds: Option<Thresholds>,
     /// Step of the picture pyramid (MTCNN)
     #[arg(long)]
     pub(crate) factor: Option<f64>,
+}
+
+/// Three numbers joined by commas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Thresholds(pub(crate) [f32; 3]);
+
+impl std::str::FromStr for Thresholds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split(',').map(str::parse).collect::<Result<Vec<f32>, _>>();
+        let three = numbers.ok().and_then(|numbers| numbers.try_into().ok());
+        three.map(Self).ok_or_else(|| "write three numbers, as in 0.6,0.7,0.7".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -287,7 +301,10 @@ mod tests {
         let line = "sightline detect a.jpg --detector mtcnn --min-face-size 20 --thresholds 0.6,0.7,0.7 --factor 0.709 -o json";
         let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
         let Command::Detect(detect) = arguments.command else { panic!("another command") };
-        assert_eq!(detect.detector.thresholds.unwrap(), [0.6, 0.7, 0.7]);
+        assert_eq!(detect.detector.thresholds.unwrap().0, [0.6, 0.7, 0.7]);
         assert_eq!(detect.images.len(), 1);
+        let last = "sightline detect a.jpg --detector mtcnn --thresholds 0.6,0.7,0.7";
+        assert!(Arguments::try_parse_from(last.split(' ')).is_ok());
+        assert!(Arguments::try_parse_from("sightline detect a.jpg --thresholds 0.6,0.7".split(' ')).is_err());
     }
 }

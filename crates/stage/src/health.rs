@@ -74,6 +74,12 @@ impl Heartbeat {
     pub fn beat(&self) {
         self.last_ms.store(self.health.now_ms(), Ordering::Relaxed);
     }
+
+    /// "I wait for somebody else", until the next beat: a full queue or a broker that is away is no reason to restart this
+    /// process.
+    pub fn rest(&self) {
+        self.last_ms.store(u64::MAX, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Heartbeat {
@@ -128,8 +134,11 @@ impl Health {
     }
 
     fn hanging(&self) -> Vec<String> {
+        self.hanging_at(self.now_ms())
+    }
+
+    fn hanging_at(&self, now: u64) -> Vec<String> {
         let limit = u64::try_from(HEARTBEAT_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        let now = self.now_ms();
         let late = |last: &AtomicU64| now.saturating_sub(last.load(Ordering::Relaxed)) > limit;
         lock(&self.0.beats).iter().filter(|(_, last)| late(last)).map(|(name, _)| name.clone()).collect()
     }
@@ -212,6 +221,19 @@ mod tests {
         assert!(health.is_ready());
         bus.set(false, "gone");
         assert!(!health.is_ready() && health.is_started(), "started stays");
+    }
+
+    #[test]
+    fn a_thread_hangs_when_it_does_not_beat_unless_it_waits_for_others() {
+        let health = Health::new();
+        let (busy, waiting) = (health.heartbeat("detect-0"), health.heartbeat("detect-1"));
+        waiting.rest();
+        let late = health.now_ms() + 60_000;
+        assert_eq!(health.hanging_at(late), ["detect-0"]);
+        assert!(health.is_live());
+        waiting.beat();
+        assert_eq!(health.hanging_at(late), ["detect-0", "detect-1"]);
+        drop(busy);
     }
 
     #[test]

@@ -24,7 +24,8 @@ const RENEW: Duration = Duration::from_secs(2);
 /// How often those who stand by look.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The right to be the one owner. Given back by [`Lease::release`], or lost by silence.
+/// The right to be the one owner. Given back by [`Lease::release`], or lost by silence: also by the silence that begins when it
+/// is dropped.
 pub struct Lease {
     kind: Held,
     /// Triggered when the lease is lost: the owner must stop at once.
@@ -33,7 +34,16 @@ pub struct Lease {
 
 enum Held {
     Memory { _guard: tokio::sync::OwnedMutexGuard<()> },
-    Nats { store: Store, name: String, renewal: tokio::task::JoinHandle<()> },
+    Nats { store: Store, name: String, renewal: Renewal },
+}
+
+/// The task that renews; ends with its lease.
+struct Renewal(tokio::task::JoinHandle<()>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Bus {
@@ -52,9 +62,15 @@ impl Bus {
         let lease = match &self.0 {
             Transport::Memory(broker) => {
                 let lock = table::memory_lock(&broker.shared.leases, stage);
-                let guard = tokio::select! {
-                    guard = lock.lock_owned() => guard,
-                    () = shutdown.cancelled() => return Ok(None),
+                let guard = match lock.clone().try_lock_owned() {
+                    Ok(guard) => guard,
+                    Err(_) => {
+                        say_standing_by(stage, check);
+                        tokio::select! {
+                            guard = lock.lock_owned() => guard,
+                            () = shutdown.cancelled() => return Ok(None),
+                        }
+                    }
                 };
                 Lease { kind: Held::Memory { _guard: guard }, lost: Shutdown::new() }
             }
@@ -63,7 +79,7 @@ impl Bus {
                 let Some(revision) = acquire(&store, stage, owner, check, shutdown).await else { return Ok(None) };
                 let lost = Shutdown::new();
                 let renewal = tokio::spawn(renew(store.clone(), stage, owner.to_owned(), revision, lost.clone()));
-                Lease { kind: Held::Nats { store, name: stage.to_owned(), renewal }, lost }
+                Lease { kind: Held::Nats { store, name: stage.to_owned(), renewal: Renewal(renewal) }, lost }
             }
         };
         StageMetrics::standby(stage, false);
@@ -83,7 +99,7 @@ impl Lease {
     /// Gives it back, so that the next one need not wait until it expires.
     pub async fn release(self) {
         if let Held::Nats { store, name, renewal } = &self.kind {
-            renewal.abort();
+            renewal.0.abort();
             if !self.lost.is_cancelled()
                 && let Err(error) = store.delete(name).await
             {
@@ -91,6 +107,12 @@ impl Lease {
             }
         }
     }
+}
+
+fn say_standing_by(stage: &'static str, check: &Check) {
+    StageMetrics::standby(stage, true);
+    check.set(true, "standing by: another process owns the stage");
+    tracing::info!(stage, "standing by: another process owns the stage");
 }
 
 async fn acquire(store: &Store, stage: &'static str, owner: &str, check: &Check, shutdown: &Shutdown) -> Option<u64> {
@@ -119,9 +141,7 @@ async fn acquire(store: &Store, stage: &'static str, owner: &str, check: &Check,
                 }
                 if !said {
                     said = true;
-                    StageMetrics::standby(stage, true);
-                    check.set(true, "standing by: another process owns the stage");
-                    tracing::info!(stage, "standing by: another process owns the stage");
+                    say_standing_by(stage, check);
                 }
             }
             Err(error) => tracing::debug!(stage, %error, "the lease cannot be read, trying again"),

@@ -11,6 +11,7 @@ pub mod health;
 pub mod lease;
 pub mod members;
 pub mod metrics;
+pub mod mirror;
 mod outbox;
 mod run;
 pub mod secret;

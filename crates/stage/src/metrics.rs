@@ -59,6 +59,8 @@ impl StageMetrics {
         let messages = |result: &'static str| {
             counter!("sightline_stage_messages_total", "stage" => stage, "result" => result)
         };
+        // There from the start, so that the first one already shows as an increase.
+        dead_letters(stage).increment(0);
         Self {
             ok: messages("ok"),
             rejected: messages("rejected"),
@@ -95,7 +97,11 @@ pub(crate) fn queue_dropped(queue: &'static str, reason: DropReason) {
 }
 
 pub(crate) fn dead_letter(consumer: &str) {
-    counter!("sightline_dead_letters_total", "stage" => consumer.to_owned()).increment(1);
+    dead_letters(consumer).increment(1);
+}
+
+fn dead_letters(consumer: &str) -> Counter {
+    counter!("sightline_dead_letters_total", "stage" => consumer.to_owned())
 }
 
 pub(crate) fn bus_retry(queue: &'static str) {

@@ -216,9 +216,12 @@ fn compute<S: Stage>(
         if deliveries.is_empty() && outputs.is_empty() && fault.is_none() {
             continue;
         }
+        // The commit before this one may take as long as the queue downstream is full.
+        heartbeat.rest();
         if to_commit.blocking_send(Computed { deliveries, outputs, rejections, fault }).is_err() {
             return;
         }
+        heartbeat.beat();
     }
     let fault = stage.finish(&mut out).err();
     let (outputs, _) = out.take();

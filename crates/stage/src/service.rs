@@ -1,10 +1,11 @@
 //! Request and reply over the bus: [`sightline_wire::service`] says what can be asked.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use sightline_wire::service::{Call, Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -126,6 +127,8 @@ where
                 }
             }
         }
+        // Whoever calls now hears at once that nobody serves, while the calls under way are answered.
+        drop(calls);
         while running.join_next().await.is_some() {}
     });
 }
@@ -154,6 +157,7 @@ where
                     running.spawn(async move {
                         let Some(reply) = call.reply else { return };
                         let bytes = answer::<C, H, F>(&handler, call.payload).await;
+                        let bytes = fitting(bytes, client.max_payload());
                         if let Err(error) = client.publish(reply, bytes).await {
                             tracing::warn!(service = C::NAME, %error, "an answer could not be sent");
                         }
@@ -161,6 +165,8 @@ where
                 }
             }
         }
+        // Ends the subscription: whoever calls now hears at once that nobody serves, while the calls under way are answered.
+        drop(calls);
         while running.join_next().await.is_some() {}
     });
     Ok(())
@@ -173,7 +179,11 @@ where
     F: Future<Output = Result<C::Reply, Failure>>,
 {
     let outcome = match unframe::<C::Request>(bytes) {
-        Ok((request, attachment)) => handler(request, attachment).await,
+        Ok((request, attachment)) => {
+            // A panic is a defect of ours, and is said at once: without an answer the caller would wait for the deadline.
+            let outcome = AssertUnwindSafe(async { handler(request, attachment).await }).catch_unwind().await;
+            outcome.unwrap_or_else(|_panic| Err(internal(format!("{} broke down; see the log", C::NAME))))
+        }
         Err(reason) => Err(Failure::new(FailureKind::Invalid, format!("{}: {reason}", C::NAME))),
     };
     match serde_json::to_vec(&outcome) {
@@ -183,6 +193,16 @@ where
             Bytes::from_static(br#"{"Err":{"kind":"internal","message":"the answer cannot be written"}}"#)
         }
     }
+}
+
+/// The answer, or a failure in place of one that the NATS server does not take.
+fn fitting(answer: Bytes, limit: usize) -> Bytes {
+    if answer.len() <= limit {
+        return answer;
+    }
+    let message = format!("the answer of {} bytes is larger than the {limit} that the NATS server takes", answer.len());
+    let failure = Err::<(), _>(Failure::new(FailureKind::TooLarge, message));
+    serde_json::to_vec(&failure).map(Bytes::from).unwrap_or_default()
 }
 
 /// Length of the JSON (4 bytes, big endian), the JSON, the attachment.

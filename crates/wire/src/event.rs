@@ -169,6 +169,12 @@ impl CameraState {
         Self::Ended,
     ];
 
+    /// Whether a camera in this state is being opened again and again.
+    #[must_use]
+    pub const fn is_outage(self) -> bool {
+        !matches!(self, Self::Connecting | Self::Online | Self::Ended)
+    }
+
     /// The name used in events, metrics and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

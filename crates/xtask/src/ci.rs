@@ -50,7 +50,8 @@ fn format(cache: &Cache) -> Result<()> {
 
 fn clippy(cache: &Cache) -> Result<()> {
     let step = Step::cargo(cache).args(["clippy", "--locked", "--release", "--workspace", "--all-targets"]);
-    step.args(["--", "--deny", "warnings"]).run()
+    // With the execution providers, which must compile although no device is here.
+    step.arg("--all-features").args(["--", "--deny", "warnings"]).run()
 }
 
 fn documents(cache: &Cache) -> Result<()> {

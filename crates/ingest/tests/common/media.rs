@@ -33,3 +33,46 @@ pub(crate) fn video(file: &Path, (width, height): (u32, u32), frames: u32, muxer
         file.display()
     ));
 }
+
+/// Two files one after the other.
+pub(crate) fn join(parts: &[&Path], whole: &Path) {
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| std::fs::read(part).unwrap()).collect();
+    std::fs::write(whole, bytes).unwrap();
+}
+
+/// The first part of a file.
+pub(crate) fn cut(file: &Path, part: f64, cut: &Path) {
+    let bytes = std::fs::read(file).unwrap();
+    let length = (bytes.len() as f64 * part) as usize;
+    std::fs::write(cut, &bytes[..length]).unwrap();
+}
+
+/// Bytes without any meaning, the same every time.
+pub(crate) fn noise(file: &Path, length: usize) {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::fs::write(file, (0..length).map(|_| next()).collect::<Vec<u8>>()).unwrap();
+}
+
+/// JPEG pictures in a container, 25 a second.
+pub(crate) fn mjpeg(file: &Path, frames: u32) {
+    launch(&format!(
+        "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=240,framerate=25/1 ! jpegenc ! avimux \
+         ! filesink location={}",
+        file.display()
+    ));
+}
+
+/// A file with a part of its bytes set to 0.
+pub(crate) fn spoil(file: &Path, part: std::ops::Range<f64>, spoilt: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let at = |part: f64| (bytes.len() as f64 * part) as usize;
+    let range = at(part.start)..at(part.end);
+    bytes[range].fill(0);
+    std::fs::write(spoilt, bytes).unwrap();
+}

@@ -1,6 +1,7 @@
 //! What the camera tests share: cameras on the memory bus, with everything that comes out of them noted down.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod http;
 pub(crate) mod media;
 
 use std::collections::BTreeMap;
@@ -168,7 +169,9 @@ impl Cameras {
                 return log;
             }
             if Instant::now() > deadline {
-                panic!("{what}: not within {patience:?}; {} frames, {:#?}", log.frames.len(), log.changes);
+                let states = |change: &CameraChange| format!("{} {}: {}\n", change.camera, change.state.as_str(), change.detail);
+                let changes: String = log.changes.iter().map(states).collect();
+                panic!("{what}: not within {patience:?}; {} frames\n{changes}", log.frames.len());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -51,14 +51,9 @@ pub(super) fn open_detector(
 
 fn mtcnn(arguments: &DetectorArguments) -> anyhow::Result<MtcnnParams> {
     let default = MtcnnParams::default();
-    let thresholds = match &arguments.thresholds {
-        None => default.thresholds,
-        Some(given) => <[f32; 3]>::try_from(given.as_slice())
-            .map_err(|_| UsageError("--thresholds takes three numbers, as 0.6,0.7,0.7".to_owned()))?,
-    };
     Ok(MtcnnParams {
         min_face_size: arguments.min_face_size.unwrap_or(default.min_face_size),
-        thresholds,
+        thresholds: arguments.thresholds.map_or(default.thresholds, |thresholds| thresholds.0),
         factor: arguments.factor.unwrap_or(default.factor),
         ..default
     })

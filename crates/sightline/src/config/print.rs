@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use sightline_wire::CameraSpec;
+use sightline_wire::{CameraSpec, SourceUrl};
 
 use super::{Auto, BusSection, Config, Resolved};
 
@@ -22,7 +22,7 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     match &config.bus {
         BusSection::Memory => line("bus: memory".to_owned(), "one process; or {nats: {url: \"nats://127.0.0.1:4222\"}}"),
         BusSection::Nats(nats) => {
-            let (url, credentials) = (json(&nats.url), json(&nats.credentials));
+            let (url, credentials) = (json(&SourceUrl::new(nats.url.clone()).redacted()), json(&nats.credentials));
             line(format!("bus: {{nats: {{url: {url}, credentials: {credentials}}}}}"), "or: memory");
         }
     }

@@ -88,9 +88,14 @@ fn references_are_replaced_after_parsing() {
 
 #[test]
 fn what_is_printed_reads_back_and_has_no_password() {
-    let config = read("cameras: [{id: a, source: \"rtsp://u:secret@h/p\", fps: 2.5}]\nmodels: {profile: fast}").unwrap();
+    let config = read(
+        "bus: {nats: {url: \"nats://u:secret@h:4222\"}}\nmodels: {profile: fast}\n\
+         cameras: [{id: a, source: \"rtsp://u:secret@h/p\", fps: 2.5}]",
+    );
+    let config = config.unwrap();
     let text = print(&config, &Resolved::new(&config).unwrap());
     assert!(!text.contains("secret") && text.contains("rtsp://u:***@h/p"), "{text}");
+    assert!(text.contains("nats://u:***@h:4222"), "{text}");
     assert!(text.contains("accept: auto") && text.contains("here 0.93"), "{text}");
     let again = read(&text).unwrap();
     assert_eq!(print(&again, &Resolved::new(&again).unwrap()), text);

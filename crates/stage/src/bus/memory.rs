@@ -9,7 +9,7 @@ use sightline_wire::subject::{Queue, WhenFull};
 use sightline_wire::{Utc, Wire};
 use tokio::sync::Notify;
 
-use super::{DUPLICATE_WINDOW, Delivery, Settle};
+use super::{DUPLICATE_WINDOW, Delivery, MAX_DELIVERIES, Settle, TOO_OFTEN};
 use crate::metrics::{self, DropReason};
 
 /// Dead letters kept in memory; older ones are only counted.
@@ -256,28 +256,25 @@ pub(crate) struct MemoryInbox<T> {
     broker: Broker,
     consumer: Arc<str>,
     queues: Vec<Arc<MemoryQueue<T>>>,
+    next_queue: usize,
 }
 
 impl<T: Wire> MemoryInbox<T> {
     pub(super) fn new(broker: &Broker, consumer: &str) -> Self {
         let queues = T::QUEUES.iter().map(|row| broker.queue(row)).collect();
-        Self { broker: broker.clone(), consumer: consumer.into(), queues }
+        Self { broker: broker.clone(), consumer: consumer.into(), queues, next_queue: 0 }
     }
 
     pub(super) async fn pull(&mut self, max: usize, wait: Duration) -> Vec<Delivery<T>> {
         let deadline = Instant::now() + wait;
+        let queues = self.queues.clone();
         loop {
-            let mut arrivals: Vec<_> = self.queues.iter().map(|queue| Box::pin(queue.arrived.notified())).collect();
-            let mut taken = Vec::new();
-            for queue in &self.queues {
-                for (item, attempts) in queue.take(max - taken.len()) {
-                    taken.push(self.delivery(queue, item, attempts));
-                }
-            }
+            let mut arrivals: Vec<_> = queues.iter().map(|queue| Box::pin(queue.arrived.notified())).collect();
+            let taken = self.take(max);
             if !taken.is_empty() {
                 return taken;
             }
-            let due = self.queues.iter().filter_map(|queue| queue.next_due()).min();
+            let due = queues.iter().filter_map(|queue| queue.next_due()).min();
             let until = due.map_or(deadline, |due| due.min(deadline));
             let first = futures::future::select_all(arrivals.iter_mut());
             // Waiting for a notification can be cancelled: nothing is taken out of a queue by it.
@@ -286,6 +283,25 @@ impl<T: Wire> MemoryInbox<T> {
                 return Vec::new();
             }
         }
+    }
+
+    /// What is queued. Each queue is the first one in turn, so that none starves another.
+    fn take(&mut self, max: usize) -> Vec<Delivery<T>> {
+        let mut taken = Vec::new();
+        for _ in 0..self.queues.len() {
+            self.next_queue = (self.next_queue + 1) % self.queues.len();
+            let queue = &self.queues[self.next_queue];
+            for (item, attempts) in queue.take(max - taken.len()) {
+                let delivery = self.delivery(queue, item, attempts);
+                match delivery.settle {
+                    Settle::Memory(settle) if attempts > MAX_DELIVERIES => {
+                        settle.reject(&delivery.item, attempts, TOO_OFTEN.to_owned());
+                    }
+                    settle => taken.push(Delivery { settle, ..delivery }),
+                }
+            }
+        }
+        taken
     }
 
     fn delivery(&self, queue: &Arc<MemoryQueue<T>>, item: T, attempts: u32) -> Delivery<T> {

@@ -22,6 +22,9 @@ pub use nats::NatsConfig;
 /// A message that came so often without success is a dead letter: enough for a restart of every worker, not for ever.
 pub const MAX_DELIVERIES: u32 = 5;
 
+/// Why a message is a dead letter that was never settled.
+pub(crate) const TOO_OFTEN: &str = "delivered 5 times without success: the worker did not survive it";
+
 /// How long a message id is remembered.
 pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
@@ -136,8 +139,9 @@ impl Bus {
     /// dead letters and, over NATS, the durable consumer.
     ///
     /// # Errors
-    /// When the broker refuses the stream or the consumer.
+    /// [`BusError::Name`] for a name that cannot be one, or when the broker refuses the stream or the consumer.
     pub async fn inbox<T: Wire>(&self, consumer: &str) -> Result<Inbox<T>, BusError> {
+        nats::token(consumer, "a consumer's name")?;
         Ok(Inbox(match &self.0 {
             Transport::Memory(broker) => InboxKind::Memory(memory::MemoryInbox::new(broker, consumer)),
             Transport::Nats(connection) => InboxKind::Nats(nats::NatsInbox::open(connection, consumer).await?),
