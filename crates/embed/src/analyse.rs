@@ -23,6 +23,8 @@ pub struct Analyst<D, E> {
     detector: Arc<Mutex<D>>,
     embedder: Arc<Mutex<E>>,
     config: AnalystConfig,
+    /// Held by whoever has a decoded picture.
+    turn: Arc<Mutex<()>>,
 }
 
 impl<D, E> Clone for Analyst<D, E> {
@@ -31,6 +33,7 @@ impl<D, E> Clone for Analyst<D, E> {
             detector: self.detector.clone(),
             embedder: self.embedder.clone(),
             config: self.config.clone(),
+            turn: self.turn.clone(),
         }
     }
 }
@@ -39,11 +42,12 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
     /// An analyst who uses these models. Its detector may be one of its own, with another width than that of the
     /// cameras.
     #[must_use]
-    pub const fn new(detector: Arc<Mutex<D>>, embedder: Arc<Mutex<E>>, config: AnalystConfig) -> Self {
+    pub fn new(detector: Arc<Mutex<D>>, embedder: Arc<Mutex<E>>, config: AnalystConfig) -> Self {
         Self {
             detector,
             embedder,
             config,
+            turn: Arc::default(),
         }
     }
 
@@ -53,8 +57,13 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
     /// # Errors
     /// [`Failure`] of kind `TooLarge` or `Invalid` for the picture, `Internal` for a broken model.
     pub fn answer(&self, request: AnalyseImage, picture: &[u8]) -> Result<Analysis, Failure> {
+        // One at a time: a small file may hold fifty megapixels, and a crowd of such must not fill the memory.
+        let turn = self.turn.lock().map_err(broke_down)?;
         let image = decode_still(picture, self.config.pixel_limit).map_err(|error| refused(&error))?;
         let (faces, detector) = self.find(&image)?;
+        let (width, height) = (image.width(), image.height());
+        drop(image);
+        drop(turn);
         let embedder = self.embedder.lock().map_err(broke_down)?.model_id().to_owned();
         let vectors = self.embed(if request.embed { &faces } else { &[] }, &detector)?;
         let vectors = vectors.into_iter().chain(std::iter::repeat(None));
@@ -64,8 +73,8 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
             .map(|(face, vector)| analysed(face, vector))
             .collect();
         Ok(Analysis {
-            width: image.width(),
-            height: image.height(),
+            width,
+            height,
             faces,
             detector,
             embedder,

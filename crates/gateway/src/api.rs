@@ -1,7 +1,7 @@
 //! What the API takes and gives, as JSON; the command line uses the same types.
 
 use serde::{Deserialize, Serialize};
-use sightline_wire::service::{Candidate, CameraStatus, Person};
+use sightline_wire::service::{CameraStatus, Candidate, Person};
 use sightline_wire::{Outcome, PersonId};
 
 /// `POST /api/v1/people` and `PATCH /api/v1/people/{id}`.

@@ -10,25 +10,24 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
-use bytes::Bytes;
-use futures::stream::{self, Stream};
+use futures::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use sightline_wire::EventRecord;
 use sightline_wire::service::{EventPage, Events, EventsAfter};
+use tokio::time::Instant;
 
+use crate::Gateway;
+use crate::lookout::RETRY;
 use crate::problem::Problem;
-use crate::{CALL_DEADLINE, Gateway};
 
-/// Longest wait for the first event of a page, milliseconds.
-const LONGEST_WAIT_MS: u32 = 20_000;
+/// Longest wait for the first event of a page.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Events that a stream fetches at once.
 const STREAM_PAGE: u32 = 200;
 
-/// After a failure of the services a stream asks again so much later.
-const RETRY: Duration = Duration::from_secs(1);
-
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     #[serde(default)]
     after: u64,
@@ -48,12 +47,52 @@ pub(crate) async fn page(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
-    fetch(&gateway, asked.after, asked.limit, asked.wait.min(LONGEST_WAIT_MS)).await.map(Json)
+    wait_for_page(
+        &gateway,
+        asked.after,
+        asked.limit,
+        Duration::from_millis(asked.wait.into()),
+    )
+    .await
+    .map(Json)
 }
 
-async fn fetch(gateway: &Gateway, after: u64, limit: u32, wait_ms: u32) -> Result<EventPage, Problem> {
-    let deadline = CALL_DEADLINE + Duration::from_millis(u64::from(wait_ms));
-    Ok(gateway.services.call::<Events>(&EventsAfter { after, limit, wait_ms }, Bytes::new(), deadline).await?)
+/// Events after a cursor; waits for the first one if asked to.
+async fn wait_for_page(
+    gateway: &Gateway,
+    after: u64,
+    limit: u32,
+    wait: Duration,
+) -> Result<EventPage, Problem> {
+    let deadline = Instant::now() + wait.min(LONGEST_WAIT);
+    let mut news = None;
+    loop {
+        let page = fetch(gateway, after, limit).await?;
+        if !page.events.is_empty() || gateway.stop.is_cancelled() || Instant::now() >= deadline {
+            return Ok(page);
+        }
+        let Some(news) = &mut news else {
+            // Joined first and fetched again after it, so that no event falls in between.
+            news = Some(gateway.lookout.join(after, &page));
+            continue;
+        };
+        tokio::select! {
+            Ok(()) = news.changed() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = gateway.stop.cancelled() => {}
+        }
+    }
+}
+
+async fn fetch(gateway: &Gateway, after: u64, limit: u32) -> Result<EventPage, Problem> {
+    let _turn = gateway.lookout.fetches.acquire().await;
+    gateway
+        .call::<Events>(EventsAfter {
+            after,
+            limit,
+            wait_ms: 0,
+        })
+        .await
 }
 
 /// Where a stream stands.
@@ -78,8 +117,14 @@ pub(crate) async fn stream(
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| Problem::new(422, "Last-Event-ID is the `seq` of an event"))?,
     };
-    let cursor = Cursor { gateway, after, fetched: VecDeque::new() };
-    Ok(Sse::new(stream::unfold(cursor, |cursor| async move { Some(next(cursor).await) })).keep_alive(KeepAlive::default()))
+    let cursor = Cursor {
+        gateway,
+        after,
+        fetched: VecDeque::new(),
+    };
+    let stop = cursor.gateway.stop.clone();
+    let events = stream::unfold(cursor, |cursor| async move { Some(next(cursor).await) });
+    Ok(Sse::new(events.take_until(async move { stop.cancelled().await })).keep_alive(KeepAlive::default()))
 }
 
 async fn next(mut cursor: Cursor) -> (Result<Event, Infallible>, Cursor) {
@@ -92,7 +137,7 @@ async fn next(mut cursor: Cursor) -> (Result<Event, Infallible>, Cursor) {
             }
             continue;
         }
-        match fetch(&cursor.gateway, cursor.after, STREAM_PAGE, LONGEST_WAIT_MS).await {
+        match wait_for_page(&cursor.gateway, cursor.after, STREAM_PAGE, LONGEST_WAIT).await {
             Ok(page) => cursor.fetched = page.events.into(),
             Err(_) => tokio::time::sleep(RETRY).await,
         }

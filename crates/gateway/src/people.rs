@@ -1,24 +1,30 @@
 //! `/api/v1/people`.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use sightline_wire::PersonId;
 use sightline_wire::service::{
-    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey,
-    RemovePerson, Rename, RenamePerson,
+    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing,
+    Person, PersonKey, RemovePerson, Rename, RenamePerson,
 };
 
 use crate::api::{EnrolledFace, MergeInto, People, PersonName};
-use crate::body::{self, JsonBody, Upload};
+use crate::body::{self, Id, JsonBody};
 use crate::problem::Problem;
 use crate::{Gateway, recognize};
 
 pub(crate) async fn list(State(gateway): State<Gateway>) -> Result<Json<People>, Problem> {
-    Ok(Json(People { people: gateway.call::<ListPeople>(Nothing {}).await? }))
+    Ok(Json(People {
+        people: gateway.call::<ListPeople>(Nothing {}).await?,
+    }))
 }
 
-pub(crate) async fn get(State(gateway): State<Gateway>, id: Path<String>) -> Result<Json<Person>, Problem> {
-    Ok(Json(gateway.call::<GetPerson>(PersonKey { id: body::id(id)? }).await?))
+pub(crate) async fn get(
+    State(gateway): State<Gateway>,
+    Id(id): Id<PersonId>,
+) -> Result<Json<Person>, Problem> {
+    Ok(Json(gateway.call::<GetPerson>(PersonKey { id }).await?))
 }
 
 pub(crate) async fn create(
@@ -26,59 +32,87 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonBody(PersonName { name }): JsonBody<PersonName>,
 ) -> Result<(StatusCode, Json<Person>), Problem> {
-    let new = NewPerson { name, idempotency_key: body::idempotency_key(&headers)? };
-    Ok((StatusCode::CREATED, Json(gateway.call::<CreatePerson>(new).await?)))
+    let new = NewPerson {
+        name,
+        idempotency_key: body::idempotency_key(&headers)?,
+    };
+    Ok((
+        StatusCode::CREATED,
+        Json(gateway.call::<CreatePerson>(new).await?),
+    ))
 }
 
 pub(crate) async fn rename(
     State(gateway): State<Gateway>,
-    id: Path<String>,
+    Id(id): Id<PersonId>,
     JsonBody(PersonName { name }): JsonBody<PersonName>,
 ) -> Result<Json<Person>, Problem> {
-    Ok(Json(gateway.call::<Rename>(RenamePerson { id: body::id(id)?, name }).await?))
+    Ok(Json(gateway.call::<Rename>(RenamePerson { id, name }).await?))
 }
 
 pub(crate) async fn merge(
     State(gateway): State<Gateway>,
-    id: Path<String>,
+    Id(id): Id<PersonId>,
     JsonBody(MergeInto { into }): JsonBody<MergeInto>,
 ) -> Result<Json<Person>, Problem> {
-    Ok(Json(gateway.call::<Merge>(MergePeople { from: body::id(id)?, into }).await?))
+    Ok(Json(gateway.call::<Merge>(MergePeople { from: id, into }).await?))
 }
 
-pub(crate) async fn remove(State(gateway): State<Gateway>, id: Path<String>) -> Result<StatusCode, Problem> {
-    gateway.call::<RemovePerson>(PersonKey { id: body::id(id)? }).await?;
+pub(crate) async fn remove(
+    State(gateway): State<Gateway>,
+    Id(id): Id<PersonId>,
+) -> Result<StatusCode, Problem> {
+    gateway.call::<RemovePerson>(PersonKey { id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Enrolls the one face of a picture.
 pub(crate) async fn enroll(
     State(gateway): State<Gateway>,
-    id: Path<String>,
+    Id(id): Id<PersonId>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<(StatusCode, Json<EnrolledFace>), Problem> {
     let idempotency_key = body::idempotency_key(&headers)?;
-    let person = gateway.call::<GetPerson>(PersonKey { id: body::id(id)? }).await?.id;
-    let upload = Upload::read(request, gateway.limits.image_bytes).await?;
-    let analysis = recognize::analyse(&gateway, upload.bytes).await?;
+    let person = gateway.call::<GetPerson>(PersonKey { id }).await?.id;
+    let (analysis, origin) = recognize::analyse(&gateway, request).await?;
     let unusable = |reason: &str, detail: String| Problem::new(422, detail).with("reason", reason);
     let mut faces = analysis.faces.into_iter();
     let face = match (faces.next(), faces.len()) {
         (None, _) => return Err(unusable("no_face", "there is no face in the picture".to_owned())),
         (Some(face), 0) => face,
         (Some(_), more) => {
-            let detail = format!("there are {} faces in the picture: cut out the one that is meant", more + 1);
+            let detail = format!(
+                "there are {} faces in the picture: cut out the one that is meant",
+                more + 1
+            );
             return Err(unusable("several_faces", detail));
         }
     };
     if let Some(flaw) = &face.flaw {
-        return Err(unusable(flaw, format!("the face is not good enough to be enrolled: {flaw}")));
+        return Err(unusable(
+            flaw,
+            format!("the face is not good enough to be enrolled: {flaw}"),
+        ));
     }
-    let vector = face.vector.ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
-    let (quality, origin, embedder) = (face.quality, upload.name, analysis.embedder);
-    let new = NewTemplate { person, embedder, vector, quality, origin, idempotency_key };
+    let vector = face
+        .vector
+        .ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
+    let (quality, embedder) = (face.quality, analysis.embedder);
+    let new = NewTemplate {
+        person,
+        embedder,
+        vector,
+        quality,
+        origin,
+        idempotency_key,
+    };
     let template = gateway.call::<AddTemplate>(new).await?;
-    let enrolled = EnrolledFace { id: template.id, person: template.person, bbox: face.bbox, quality: face.quality };
+    let enrolled = EnrolledFace {
+        id: template.id,
+        person: template.person,
+        bbox: face.bbox,
+        quality: face.quality,
+    };
     Ok((StatusCode::CREATED, Json(enrolled)))
 }

@@ -2,20 +2,25 @@
 
 use axum::Json;
 use axum::extract::{Query, Request, State};
-use bytes::Bytes;
 use serde::Deserialize;
 use sightline_wire::Outcome;
-use sightline_wire::service::{Analyse, AnalyseImage, AnalysedFace, Analysis, Search, SearchPeople, SearchResult};
+use sightline_wire::service::{
+    Analyse, AnalyseImage, AnalysedFace, Analysis, Search, SearchPeople, SearchResult,
+};
 
-use crate::api::{Models, RecognizedFace, Recognition};
-use crate::body::Upload;
+use crate::Gateway;
+use crate::api::{Models, Recognition, RecognizedFace};
+use crate::body::{self, Upload};
 use crate::problem::Problem;
-use crate::{ANALYSIS_DEADLINE, Gateway};
 
 /// Most people for each face.
 const MOST_PEOPLE: u32 = 100;
 
+/// Vectors of one search: about 400 KB as JSON, which every broker takes.
+const VECTORS_AT_ONCE: usize = 64;
+
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// People for each face.
     #[serde(default = "five")]
@@ -32,17 +37,10 @@ pub(crate) async fn recognize(
     request: Request,
 ) -> Result<Json<Recognition>, Problem> {
     let Query(asked) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
-    let upload = Upload::read(request, gateway.limits.image_bytes).await?;
-    let analysis = analyse(&gateway, upload.bytes).await?;
-    let vectors: Vec<Vec<f32>> = analysis.faces.iter().filter_map(|face| face.vector.clone()).collect();
-    let found = match vectors.is_empty() {
-        true => Vec::new(),
-        false => {
-            let search = SearchPeople { embedder: analysis.embedder.clone(), vectors, k: asked.k.clamp(1, MOST_PEOPLE) };
-            gateway.call::<Search>(search).await?
-        }
-    };
-    let mut found = found.into_iter();
+    let (analysis, _name) = analyse(&gateway, request).await?;
+    let mut found = search(&gateway, &analysis, asked.k.clamp(1, MOST_PEOPLE))
+        .await?
+        .into_iter();
     let faces = analysis.faces.into_iter().map(|face| {
         let result = face.vector.as_ref().and_then(|_| found.next());
         recognized(face, result)
@@ -50,15 +48,47 @@ pub(crate) async fn recognize(
     Ok(Json(Recognition {
         width: analysis.width,
         height: analysis.height,
-        model: Models { detector: analysis.detector, embedder: analysis.embedder },
+        model: Models {
+            detector: analysis.detector,
+            embedder: analysis.embedder,
+        },
         faces: faces.collect(),
     }))
 }
 
+/// A result for each face that has a vector, in their order.
+async fn search(gateway: &Gateway, analysis: &Analysis, k: u32) -> Result<Vec<SearchResult>, Problem> {
+    let vectors: Vec<&Vec<f32>> = analysis
+        .faces
+        .iter()
+        .filter_map(|face| face.vector.as_ref())
+        .collect();
+    let mut found = Vec::with_capacity(vectors.len());
+    for some in vectors.chunks(VECTORS_AT_ONCE) {
+        let vectors = some.iter().map(|vector| (*vector).clone()).collect();
+        found.extend(
+            gateway
+                .call::<Search>(SearchPeople {
+                    embedder: analysis.embedder.clone(),
+                    vectors,
+                    k,
+                })
+                .await?,
+        );
+    }
+    Ok(found)
+}
+
 fn recognized(face: AnalysedFace, result: Option<SearchResult>) -> RecognizedFace {
-    let (people, outcome) = result.map_or((Vec::new(), Outcome::Unknown), |result| (result.candidates, result.outcome));
+    let (people, outcome) = result.map_or((Vec::new(), Outcome::Unknown), |result| {
+        (result.candidates, result.outcome)
+    });
     // As in the pipeline: a face this small is never named.
-    let outcome = if face.flaw.as_deref() == Some("small") { Outcome::TooSmall } else { outcome };
+    let outcome = if face.flaw.as_deref() == Some("small") {
+        Outcome::TooSmall
+    } else {
+        outcome
+    };
     RecognizedFace {
         bbox: face.bbox,
         landmarks: face.landmarks,
@@ -70,10 +100,23 @@ fn recognized(face: AnalysedFace, result: Option<SearchResult>) -> RecognizedFac
     }
 }
 
-/// Has a picture analysed, if not too many are already.
-pub(crate) async fn analyse(gateway: &Gateway, picture: Bytes) -> Result<Analysis, Problem> {
+/// Receives a picture and has it analysed, if there is room for one more; with the picture's name.
+pub(crate) async fn analyse(gateway: &Gateway, request: Request) -> Result<(Analysis, String), Problem> {
+    body::refuse_large(request.headers(), gateway.largest_form())?;
     let Ok(_turn) = gateway.analyses.try_acquire() else {
-        return Err(Problem::new(429, format!("{} pictures are being analysed already", gateway.limits.analyses)));
+        return Err(Problem::new(
+            429,
+            format!(
+                "{} pictures are being received or analysed already: try again",
+                gateway.limits.analyses
+            ),
+        ));
     };
-    Ok(gateway.services.call::<Analyse>(&AnalyseImage { embed: true }, picture, ANALYSIS_DEADLINE).await?)
+    let upload = Upload::receive(request, gateway).await?;
+    let call = gateway.services.call::<Analyse>(
+        &AnalyseImage { embed: true },
+        upload.bytes,
+        gateway.limits.analysis,
+    );
+    Ok((call.await?, upload.name))
 }

@@ -14,7 +14,7 @@ use sightline_stage::secret::SealKey;
 use sightline_stage::table::Table;
 use sightline_store::{Store, StoreError};
 use sightline_wire::service::{
-    AddTemplate, Call, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras,
+    AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras,
     ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
 };
 use sightline_wire::CameraSpec;
@@ -50,6 +50,8 @@ pub struct Desk {
     pub configured: Vec<CameraSpec>,
     /// Seals the passwords of the others.
     pub key: SealKey,
+    /// Held by whoever changes a camera.
+    pub camera_changes: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -81,6 +83,8 @@ pub async fn serve(bus: &Bus, desk: Desk, shutdown: Shutdown) -> Result<(), BusE
     blocking::<Search>(bus, &desk, &shutdown, people::search).await?;
     blocking::<ListCameras>(bus, &desk, &shutdown, |desk, _| cameras::list(desk)).await?;
     blocking::<GetCamera>(bus, &desk, &shutdown, cameras::get).await?;
+    let shared = Arc::clone(&desk);
+    bus.serve::<CreateCamera, _, _>(move |spec, _| cameras::create(Arc::clone(&shared), spec), shutdown.clone()).await?;
     let shared = Arc::clone(&desk);
     bus.serve::<PutCamera, _, _>(move |spec, _| cameras::put(Arc::clone(&shared), spec), shutdown.clone()).await?;
     let shared = Arc::clone(&desk);

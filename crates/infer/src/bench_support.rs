@@ -79,6 +79,19 @@ impl Replay {
         self.calls.is_empty()
     }
 
+    /// Runs each network on its first call, so that nothing happens for the first time in [`Replay::run`].
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn warm_up(&mut self) -> Result<(), InferError> {
+        for (at, network) in self.networks.iter_mut().enumerate() {
+            if let Some((_, call)) = self.calls.iter().find(|(its, _)| *its == at) {
+                network.run(call.shape, &call.data, |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs every call once, in the recorded order: bare inference, the outputs are not read.
     ///
     /// # Errors

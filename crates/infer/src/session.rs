@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::ep::{self, ExecutionProviderDispatch};
 use ort::logging::LogLevel;
-use ort::session::Session;
+use ort::session::{RunOptions, Session};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorRef, ValueType};
 
@@ -18,6 +18,10 @@ use crate::store::{ModelStore, default_cache_dir};
 
 /// The library that `cargo xtask setup` puts into the cache folder. From 1.28 on networks with PReLU are several times slower.
 const LIBRARY: &str = "ort/libonnxruntime.so.1.26.0";
+
+/// After an input of more numbers than this the arena gives back what it does not need: a still of 50 megapixels must not keep
+/// gigabytes for ever. Frames at the usual widths and batches of crops stay below, and keep their memory warm.
+const LARGE_INPUT: usize = 2_000_000;
 
 /// What computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -49,8 +53,8 @@ impl Device {
     /// The execution provider, if this build has it.
     fn provider(self) -> Result<ExecutionProviderDispatch, InferError> {
         match self {
-            // The arena would keep the largest plan of every input shape it has seen.
-            Self::Cpu => Ok(ep::CPU::default().with_arena_allocator(false).build()),
+            // Without the arena every activation is new memory from the system, whose pages are cleared and given back for each frame.
+            Self::Cpu => Ok(ep::CPU::default().with_arena_allocator(true).build()),
             #[cfg(feature = "cuda")]
             Self::Cuda => Ok(ep::CUDA::default().build().error_on_failure()),
             #[cfg(feature = "tensorrt")]
@@ -275,7 +279,12 @@ impl Network {
         let failed =
             |error: ort::Error| InferError::Inference { model: self.file.clone(), reason: error.to_string() };
         let input = TensorRef::from_array_view((shape, data)).map_err(failed)?;
-        let results = self.session.run(ort::inputs![input]).map_err(failed)?;
+        let options = (data.len() > LARGE_INPUT).then(shrinking).transpose().map_err(failed)?;
+        let results = match &options {
+            Some(options) => self.session.run_with_options(ort::inputs![input], options),
+            None => self.session.run(ort::inputs![input]),
+        };
+        let results = results.map_err(failed)?;
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for name in &self.outputs {
             let value = results.get(name).ok_or_else(|| InferError::Output {
@@ -287,6 +296,13 @@ impl Network {
         }
         read(&outputs).map_err(|reason| InferError::Output { model: self.file.clone(), reason })
     }
+}
+
+/// The arena is shrunk after the run.
+fn shrinking() -> Result<RunOptions, ort::Error> {
+    let mut options = RunOptions::new()?;
+    options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
+    Ok(options)
 }
 
 impl fmt::Debug for Network {

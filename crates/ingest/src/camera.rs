@@ -13,10 +13,11 @@ use crate::epoch::Epochs;
 use crate::manager::{IngestConfig, Resolve};
 use crate::metrics::{CameraMetrics, Drop};
 use crate::outage::Outage;
-use crate::pipeline::{OnPicture, Picture, Pipeline, PipelineEvent, PlayOptions};
+use crate::pipeline::{Pipeline, PipelineEvent, PlayOptions};
 use crate::queue::FrameQueue;
 use crate::sample;
 use crate::sampler::Sampler;
+use crate::sink::{OnPicture, Picture};
 use crate::source::Source;
 
 /// A camera is tried again after 1 to 2 s, at last after 15 to 30 s: the backoff draws between half and all of these.
@@ -79,12 +80,12 @@ impl Signs {
         first
     }
 
-    fn overdue(&self, stall: Duration) -> Option<Outage> {
+    fn overdue(&self, stall: Duration, source: &Source) -> Option<Outage> {
         let detail = match self.pictures {
-            0 if self.skipped > 0 => format!("no key frame within {:?}", self.opened.elapsed()),
+            0 if self.skipped > 0 => format!("no key frame within {:.0} s", self.opened.elapsed().as_secs_f64()),
             _ => format!("no frame for {stall:?}"),
         };
-        (self.last.elapsed() >= stall).then(|| Outage::new(CameraState::Stalled, detail))
+        (self.last.elapsed() >= stall).then(|| Outage::silence(source, detail))
     }
 }
 
@@ -180,7 +181,7 @@ impl CameraThread {
                 Some(PipelineEvent::Failed(outage)) => Some(outage),
                 // A recording waits for its own times and for the detectors.
                 None if is_file && delivered => None,
-                None => signs.overdue(self.spec.stall),
+                None => signs.overdue(self.spec.stall, source),
             };
             if let Some(outage) = outage {
                 self.metrics.up(false);
@@ -256,5 +257,50 @@ impl CameraThread {
         let now = Instant::now();
         *rest = self.metrics.outage(*rest + now.duration_since(*since));
         *since = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use sightline_stage::backoff::Backoff;
+    use sightline_wire::CameraState;
+
+    use super::{FIRST_RETRY, KEY_FRAME_WITHIN, LAST_RETRY, Signs};
+    use crate::source::Source;
+
+    #[test]
+    fn a_camera_is_tried_again_after_1_to_30_seconds() {
+        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
+        let delays: Vec<f64> = (0..50).map(|_| backoff.next_delay().as_secs_f64()).collect();
+        assert!(delays.iter().all(|delay| (1.0..=30.0).contains(delay)), "{delays:?}");
+        assert!(delays[0] <= 2.0 && delays[20..].iter().all(|delay| *delay >= 15.0), "{delays:?}");
+        assert!(delays[20..].windows(2).any(|pair| pair[0] != pair[1]), "no jitter: {delays:?}");
+    }
+
+    #[test]
+    fn silence_is_an_outage_and_waiting_for_a_key_frame_is_not() {
+        let source = Source::parse("rtsp://10.0.0.1/a").unwrap();
+        let stall = Duration::from_millis(500);
+        let long_ago = |signs: &mut Signs, by: Duration| signs.last = Instant::now().checked_sub(by).unwrap();
+        let mut signs = Signs::new();
+        assert_eq!(signs.overdue(stall, &source), None);
+        long_ago(&mut signs, stall);
+        let outage = signs.overdue(stall, &source).unwrap();
+        assert_eq!((outage.state, outage.detail.as_str()), (CameraState::Stalled, "no frame for 500ms"));
+        // Something came that no picture can begin with.
+        assert!(!signs.are_first(0, 10));
+        assert_eq!(signs.overdue(stall, &source), None);
+        // More of it does not help for ever.
+        signs.opened = Instant::now().checked_sub(KEY_FRAME_WITHIN).unwrap();
+        long_ago(&mut signs, stall);
+        assert!(!signs.are_first(0, 20));
+        assert_eq!(signs.overdue(stall, &source).unwrap().detail, "no key frame within 30 s");
+        assert!(signs.are_first(1, 20) && !signs.are_first(2, 20));
+        assert_eq!(signs.overdue(stall, &source), None);
+        let file = Source::parse("a.mp4").unwrap();
+        long_ago(&mut signs, stall);
+        assert_eq!(signs.overdue(stall, &file).unwrap().state, CameraState::Unsupported);
     }
 }

@@ -3,15 +3,19 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sightline_vision::Planes;
 use sightline_wire::Transport;
 
-use crate::pipeline::{Picture, Pipeline, PipelineEvent, PlayOptions};
+use crate::pipeline::{Pipeline, PipelineEvent, PlayOptions};
 use crate::sample;
 use crate::sampler::Sampler;
+use crate::sink::Picture;
 use crate::source::Source;
+
+/// A file that shows no picture by then has none, though nothing says so.
+const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a file could not be decoded to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,7 @@ pub fn decode_file(
     let progress = Arc::new(Progress::default());
     let seen = Arc::clone(&progress);
     let on_picture = Box::new(move |picture: Picture| {
+        seen.seen.store(true, Ordering::Relaxed);
         let go_on = match sample::planes(picture.buffer, &picture.info) {
             Ok(planes) => {
                 seen.frames.fetch_add(1, Ordering::Relaxed);
@@ -50,12 +55,17 @@ pub fn decode_file(
         go_on
     });
     let pipeline = Pipeline::play(&Source::File(file.to_owned()), options, on_picture).map_err(|o| failed(o.detail))?;
+    let opened = Instant::now();
     loop {
         let event = pipeline.next_event(Duration::from_millis(20));
         if let Some(error) = progress.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(failed(error));
         }
+        let seen = progress.seen.load(Ordering::Relaxed);
         match event {
+            None if !seen && opened.elapsed() > FIRST_WITHIN => {
+                return Err(failed(format!("no picture within {FIRST_WITHIN:?}")));
+            }
             Some(PipelineEvent::Failed(outage)) => return Err(failed(outage.detail)),
             None if !progress.stopped.load(Ordering::Acquire) => {}
             _ => return Ok(progress.frames.load(Ordering::Relaxed)),
@@ -80,6 +90,8 @@ pub fn sample_file(
 /// What the decoder's thread tells.
 #[derive(Debug, Default)]
 struct Progress {
+    /// There was a picture; `take` may be at work on it for long.
+    seen: AtomicBool,
     frames: AtomicU64,
     stopped: AtomicBool,
     error: Mutex<Option<String>>,

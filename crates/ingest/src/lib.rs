@@ -12,12 +12,14 @@ mod decoder;
 mod epoch;
 mod manager;
 mod metrics;
+mod origin;
 mod outage;
 mod pipeline;
 mod probe;
 mod queue;
 mod sampler;
 mod sample;
+mod sink;
 mod source;
 
 use gstreamer as gst;

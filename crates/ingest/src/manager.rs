@@ -154,9 +154,11 @@ async fn stop_all(leaving: Vec<Running>) {
         // A decoder that waits for room must not.
         one.frames.close();
     }
+    // One deadline for all: cameras that hang do so at the same time.
+    let deadline = tokio::time::Instant::now() + STOP_WITHIN;
     for one in leaving {
         let (id, abort) = (one.spec.id, one.task.abort_handle());
-        if tokio::time::timeout(STOP_WITHIN, one.task).await.is_err() {
+        if tokio::time::timeout_at(deadline, one.task).await.is_err() {
             tracing::warn!(camera = %id, "the camera did not stop within {STOP_WITHIN:?} and is left behind");
             abort.abort();
         }

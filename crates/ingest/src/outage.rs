@@ -24,18 +24,24 @@ impl Outage {
         Self::new(CameraState::Unsupported, "there is no video in it")
     }
 
-    /// From an error on the pipeline's bus. GStreamer's debug text may hold the URL, so nothing of it is shown.
-    pub(crate) fn of(error: &glib::Error, debug: Option<&str>, source: &Source) -> Self {
+    /// Nothing came for too long. A file that gives nothing has nothing: it happens that decodebin loses a demuxer's error.
+    pub(crate) fn silence(source: &Source, detail: String) -> Self {
+        let state = if source.is_file() { CameraState::Unsupported } else { CameraState::Stalled };
+        Self { state, detail }
+    }
+
+    /// From an error on the pipeline's bus. GStreamer's debug text may hold the URL, so nothing of it is shown. `delivered` when there
+    /// had been pictures.
+    pub(crate) fn of(error: &glib::Error, debug: Option<&str>, source: &Source, delivered: bool) -> Self {
         let debug = debug.unwrap_or_default();
         let says = |what: &str| debug.contains(what) || error.message().contains(what);
         if let Some(resource) = error.kind::<gst::ResourceError>() {
             return match resource {
                 gst::ResourceError::NotAuthorized => Self::new(CameraState::Unauthorized, "user or password is wrong"),
                 gst::ResourceError::NotFound => Self::new(CameraState::NotFound, "there is nothing at this address or path"),
-                _ if says("401") || says("Unauthorized") => {
-                    Self::new(CameraState::Unauthorized, "user or password is wrong")
-                }
-                _ if says("404") || says("Not Found") || says("No such file") => {
+                // Numbers are not looked for: the text is full of them.
+                _ if says("Unauthorized") => Self::new(CameraState::Unauthorized, "user or password is wrong"),
+                _ if says("Not Found") || says("No such file") => {
                     Self::new(CameraState::NotFound, "there is nothing at this address or path")
                 }
                 gst::ResourceError::Busy => Self::new(CameraState::Unreachable, "another program uses the device"),
@@ -45,6 +51,8 @@ impl Outage {
         if let Some(stream) = error.kind::<gst::StreamError>() {
             return match stream {
                 gst::StreamError::Failed if source.is_file() => Self::no_video(),
+                // All that is said of an address over HTTP where nobody answers.
+                gst::StreamError::Failed if !delivered => Self::new(CameraState::Unreachable, unreachable(source)),
                 gst::StreamError::Failed => Self::new(CameraState::Stalled, "the stream broke off"),
                 gst::StreamError::CodecNotFound => {
                     Self::new(CameraState::Unsupported, "no decoder for this stream is installed")
@@ -88,13 +96,17 @@ mod tests {
             (glib::Error::new(gst::ResourceError::NotAuthorized, "x"), "", CameraState::Unauthorized),
             (glib::Error::new(gst::ResourceError::OpenRead, "x"), "... 401 Unauthorized", CameraState::Unauthorized),
             (glib::Error::new(gst::ResourceError::NotFound, "x"), "", CameraState::NotFound),
+            (glib::Error::new(gst::ResourceError::OpenRead, "x"), "file.c(4040): pipeline401", CameraState::Unreachable),
+            (glib::Error::new(gst::StreamError::Failed, "x"), "", CameraState::Unreachable),
             (glib::Error::new(gst::ResourceError::OpenRead, "x"), "rtsp://u:secret@h", CameraState::Unreachable),
             (glib::Error::new(gst::StreamError::TypeNotFound, "x"), "", CameraState::Unsupported),
             (glib::Error::new(gst::CoreError::MissingPlugin, "x"), "", CameraState::Unsupported),
         ] {
-            let outage = Outage::of(&error, Some(debug), &source);
+            let outage = Outage::of(&error, Some(debug), &source, false);
             assert_eq!(outage.state, state, "{debug}");
             assert!(!outage.detail.contains("secret"));
         }
+        let broken = glib::Error::new(gst::StreamError::Failed, "x");
+        assert_eq!(Outage::of(&broken, None, &source, true).state, CameraState::Stalled);
     }
 }

@@ -4,20 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use gstreamer as gst;
-use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
 use gst::prelude::*;
-use gst_app::AppSinkCallbacks;
-use gst_video::{VideoInfo, VideoMeta};
+use gstreamer as gst;
+use gstreamer_video as gst_video;
 use sightline_wire::{CameraState, Transport};
 
 use crate::decoder::decoder;
+use crate::origin::origin;
 use crate::outage::Outage;
+use crate::sink::{OnPicture, sink};
 use crate::source::Source;
-
-/// Jitter that is smoothed: what it costs in delay it saves in broken pictures.
-const RTSP_LATENCY_MS: u32 = 200;
 
 /// How a source is played.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +25,6 @@ pub(crate) struct PlayOptions {
     pub(crate) real_time: bool,
 }
 
-/// What the sink delivers.
-pub(crate) struct Picture {
-    pub(crate) buffer: gst::Buffer,
-    pub(crate) info: VideoInfo,
-    /// In the stream's running time.
-    pub(crate) pts_ns: i64,
-}
-
 /// What happened on a pipeline.
 #[derive(Debug)]
 pub(crate) enum PipelineEvent {
@@ -46,9 +34,6 @@ pub(crate) enum PipelineEvent {
     Failed(Outage),
 }
 
-/// Frames are taken for as long as this returns true.
-pub(crate) type OnPicture = Box<dyn FnMut(Picture) -> bool + Send>;
-
 /// A playing pipeline; dropping it tears it down.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
@@ -57,6 +42,8 @@ pub(crate) struct Pipeline {
     has_video: Arc<AtomicBool>,
     /// Coded pictures before the first key frame.
     skipped: Arc<AtomicU64>,
+    /// The camera's certificate was refused.
+    distrusted: Arc<AtomicBool>,
 }
 
 impl Pipeline {
@@ -64,7 +51,8 @@ impl Pipeline {
     pub(crate) fn play(source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<Self, Outage> {
         gst::init().map_err(|_| Outage::new(CameraState::Unsupported, "GStreamer is not installed properly"))?;
         let pipeline = gst::Pipeline::new();
-        let built = Self { pipeline, source: source.clone(), has_video: Arc::default(), skipped: Arc::default() };
+        let (has_video, skipped, distrusted) = (Arc::default(), Arc::default(), Arc::default());
+        let built = Self { pipeline, source: source.clone(), has_video, skipped, distrusted };
         let tail = built.add_tail(source, options, on_picture)?;
         built.add_source(source, options, &tail)?;
         // The error itself is on the bus.
@@ -85,15 +73,18 @@ impl Pipeline {
         let wait = gst::ClockTime::from_mseconds(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         // A wait of nothing would not even look.
         let message = bus.pop_filtered(&ENDS).or_else(|| bus.timed_pop_filtered(wait, &ENDS))?;
-        match message.view() {
+        let has_video = self.has_video.load(Ordering::Relaxed);
+        Some(match message.view() {
+            gst::MessageView::Error(_) if self.distrusted.load(Ordering::Relaxed) => {
+                let detail = "the camera's certificate is not trusted by this system";
+                PipelineEvent::Failed(Outage::new(CameraState::Unreachable, detail))
+            }
             gst::MessageView::Error(error) => {
-                Some(PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref(), &self.source)))
+                PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref(), &self.source, has_video))
             }
-            _ if self.source.is_file() && !self.has_video.load(Ordering::Relaxed) => {
-                Some(PipelineEvent::Failed(Outage::no_video()))
-            }
-            _ => Some(PipelineEvent::Ended),
-        }
+            _ if self.source.is_file() && !has_video => PipelineEvent::Failed(Outage::no_video()),
+            _ => PipelineEvent::Ended,
+        })
     }
 
     /// How many coded pictures came and had to be left out, because there was no key frame before them.
@@ -103,15 +94,7 @@ impl Pipeline {
 
     fn add_tail(&self, source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<gst::Element, Outage> {
         let convert = element("videoconvert")?;
-        let sink = gst_app::AppSink::builder()
-            .caps(&gst_video::VideoCapsBuilder::new().format_list([gst_video::VideoFormat::I420, gst_video::VideoFormat::Nv12]).build())
-            .sync(source.is_file() && options.real_time)
-            .max_buffers(1)
-            .build();
-        if let Some(pad) = sink.static_pad("sink") {
-            allow_strides(&pad);
-        }
-        sink.set_callbacks(callbacks(on_picture, Arc::clone(&self.has_video)));
+        let sink = sink(on_picture, Arc::clone(&self.has_video), source.is_file(), options.real_time);
         let sink = sink.upcast::<gst::Element>();
         add(&self.pipeline, &[&convert, &sink])?;
         convert.link(&sink).map_err(|_| broken("videoconvert and appsink"))?;
@@ -122,7 +105,7 @@ impl Pipeline {
         if let Source::Test { width, height, fps } = *source {
             return self.add_test(width, height, fps, tail);
         }
-        let (origin, dynamic) = origin(source, options)?;
+        let (origin, dynamic) = origin(source, options.transport, &self.distrusted)?;
         let decoder = decoder(options.decode_threads, &self.skipped)?;
         add(&self.pipeline, &[&origin, &decoder])?;
         if dynamic {
@@ -168,99 +151,6 @@ impl Drop for Pipeline {
     }
 }
 
-/// The element that brings the bytes, and whether its pads come later.
-fn origin(source: &Source, options: PlayOptions) -> Result<(gst::Element, bool), Outage> {
-    match source {
-        Source::Rtsp { url, login } => {
-            let element = element("rtspsrc")?;
-            element.set_property("location", url);
-            element.set_property("latency", RTSP_LATENCY_MS);
-            element.set_property_from_str("protocols", if options.transport == Transport::Tcp { "tcp" } else { "udp" });
-            element.set_property("add-reference-timestamp-meta", true);
-            if let Some((user, password)) = login {
-                element.set_property("user-id", user);
-                element.set_property("user-pw", password);
-            }
-            // Sound would only cost.
-            element.connect("select-stream", false, |values| {
-                let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-                let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
-                Some((media.as_deref() == Some("video")).to_value())
-            });
-            Ok((element, true))
-        }
-        Source::File(path) => {
-            let element = element("filesrc")?;
-            let path = path.to_str().ok_or_else(|| Outage::new(CameraState::NotFound, "the path is no UTF-8"))?;
-            element.set_property("location", path);
-            Ok((element, false))
-        }
-        Source::V4l2(path) => {
-            let element = element("v4l2src")?;
-            element.set_property("device", path.to_str().unwrap_or_default());
-            Ok((element, false))
-        }
-        Source::Http { url, login } => {
-            let element = element("souphttpsrc")?;
-            element.set_property("location", url);
-            element.set_property("is-live", true);
-            if let Some((user, password)) = login {
-                element.set_property("user-id", user);
-                element.set_property("user-pw", password);
-            }
-            Ok((element, false))
-        }
-        Source::Test { .. } => Err(broken("test source")),
-    }
-}
-
-fn callbacks(mut on_picture: OnPicture, has_video: Arc<AtomicBool>) -> AppSinkCallbacks {
-    let mut known: Option<(gst::Caps, VideoInfo)> = None;
-    let mut enough = false;
-    AppSinkCallbacks::builder()
-        .new_sample(move |sink| {
-            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            // A decoder hands over what it still holds even after it was told to end.
-            if enough {
-                return Err(gst::FlowError::Eos);
-            }
-            has_video.store(true, Ordering::Relaxed);
-            let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else {
-                return Ok(gst::FlowSuccess::Ok);
-            };
-            let info = match &known {
-                Some((same, info)) if *same == caps => info.clone(),
-                _ => {
-                    let info = VideoInfo::from_caps(&caps).map_err(|_| gst::FlowError::NotNegotiated)?;
-                    known = Some((caps, info.clone()));
-                    info
-                }
-            };
-            let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-            let time = buffer.pts().or_else(|| buffer.dts());
-            let running = segment.and_then(|segment| segment.to_running_time(time)).or(time);
-            let Some(pts_ns) = running.and_then(|time| i64::try_from(time.nseconds()).ok()) else {
-                return Ok(gst::FlowSuccess::Ok);
-            };
-            enough = !on_picture(Picture { buffer, info, pts_ns });
-            if enough { Err(gst::FlowError::Eos) } else { Ok(gst::FlowSuccess::Ok) }
-        })
-        .build()
-}
-
-/// Tells decoders that pictures may have padding, which saves a copy of each.
-fn allow_strides(pad: &gst::Pad) {
-    pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
-        if let Some(query) = info.query_mut()
-            && let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
-        {
-            allocation.add_allocation_meta::<VideoMeta>(None);
-            return gst::PadProbeReturn::Handled;
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
 /// Links the first pad of video that appears.
 fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
     let to = to.downgrade();
@@ -286,6 +176,6 @@ fn add(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Result<(), Outag
     pipeline.add_many(elements.iter().copied()).map_err(|_| broken("pipeline"))
 }
 
-fn broken(what: &str) -> Outage {
+pub(crate) fn broken(what: &str) -> Outage {
     Outage::new(CameraState::Unsupported, format!("GStreamer cannot join {what}"))
 }

@@ -7,8 +7,9 @@ use sightline_vision::Planes;
 use sightline_wire::{CameraState, Transport};
 
 use crate::outage::Outage;
-use crate::pipeline::{Picture, Pipeline, PipelineEvent, PlayOptions};
+use crate::pipeline::{Pipeline, PipelineEvent, PlayOptions};
 use crate::sample;
+use crate::sink::Picture;
 use crate::source::Source;
 
 /// What a source delivers.
@@ -41,7 +42,7 @@ pub fn probe(source: &Source, transport: Transport, patience: Duration) -> Resul
             Some(PipelineEvent::Failed(outage)) => return Err(outage),
             Some(PipelineEvent::Ended) => return Err(Outage::new(CameraState::Ended, "it ended before its first picture")),
             None if started.elapsed() > patience => {
-                return Err(Outage::new(CameraState::Stalled, format!("no picture within {} s", patience.as_secs())));
+                return Err(Outage::silence(source, format!("no picture within {} s", patience.as_secs())));
             }
             None => {}
         }

@@ -53,7 +53,8 @@ pub enum Source {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Rtsp { url, .. } | Self::Http { url, .. } => write!(f, "{url}"),
+            // Some cameras want user and password as `?user=…&password=…`.
+            Self::Rtsp { url, .. } | Self::Http { url, .. } => f.write_str(url.split('?').next().unwrap_or_default()),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::V4l2(path) => write!(f, "v4l2://{}", path.display()),
             Self::Test { width, height, fps } => write!(f, "test://?width={width}&height={height}&fps={fps}"),
@@ -102,6 +103,10 @@ fn without_login(text: &str) -> Result<(String, Option<(String, String)>), Sourc
     let mut url = Url::parse(text).map_err(|error| SourceError::Url(error.to_string()))?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(SourceError::Part("the URL has no host"));
+    }
+    // Taken as it stands, a part of the password would be a host or a path, and be shown as one.
+    if url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) || url.fragment().is_some() {
+        return Err(SourceError::Part("in a password write / as %2F, ? as %3F and # as %23, after the host write @ as %40"));
     }
     let user = decoded(url.username());
     let password = decoded(url.password().unwrap_or_default());
@@ -175,8 +180,24 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_question_mark_is_not_shown() {
+        let source = Source::parse("rtsp://10.0.0.1/stream?user=admin&password=s3cret").unwrap();
+        assert_eq!(format!("{source:?}"), "rtsp://10.0.0.1/stream");
+        assert!(matches!(source, Source::Rtsp { url, .. } if url.ends_with("password=s3cret")));
+    }
+
+    #[test]
     fn what_is_no_source_is_refused() {
         assert_eq!(Source::parse("ftp://x/y"), Err(SourceError::Scheme("ftp".to_owned())));
+        for bad in [
+            "rtsp://viewer:p@ss/w:rd@10.0.0.1/a",
+            "rtsp://viewer:12/ss@10.0.0.1/a",
+            "http://viewer:12?ss@10.0.0.1/a",
+            "http://viewer:12#ss@10.0.0.1/a",
+        ] {
+            let message = Source::parse(bad).unwrap_err().to_string();
+            assert!(message.contains("%2F") && !message.contains("ss@"), "{message}");
+        }
         for bad in ["", "rtsp://", "rtsp:///path", "v4l2://video0", "test://?width=0", "test://?zoom=1", "test://?fps=fast"] {
             assert!(Source::parse(bad).is_err(), "{bad}");
         }

@@ -127,11 +127,12 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         worker: format!("w{}", uuid::Uuid::now_v7().simple()),
     });
 
+    let hang_up = Shutdown::new();
     let mut router = health::router(health.clone(), exporter);
     if process.has(StageName::Gateway) {
-        router = router.merge(Gateway::new(ServiceClient::new(process.services()), Limits::default()).router());
+        let gateway = Gateway::new(ServiceClient::new(process.services()), Limits::default());
+        router = router.merge(gateway.until(hang_up.clone()).router());
     }
-    let hang_up = Shutdown::new();
     let http = tokio::spawn(health::serve(listener, router, hang_up.clone()));
     let names: Vec<&str> = process.stages.iter().map(|stage| stage.as_str()).collect();
     tracing::info!(stages = names.join(" "), listen, worker = process.worker, site = process.config.site, "starting");

@@ -52,6 +52,7 @@ impl Mirror {
     ///
     /// # Errors
     /// [`BusError::Request`] when the broker does not answer.
+    #[expect(clippy::len_without_is_empty, reason = "a count to compare, not a collection")]
     pub async fn len(&self) -> Result<u64, BusError> {
         Ok(self.stream.get_info().await.map_err(failed)?.state.messages)
     }

@@ -42,7 +42,7 @@ impl<V> Clone for Table<V> {
 #[derive(Clone)]
 enum Kind {
     Memory(MemoryTable),
-    Nats(Store),
+    Nats(Arc<Store>),
 }
 
 impl Bus {
@@ -58,7 +58,7 @@ impl Bus {
                 let fresh = || Arc::new(watch::Sender::new(BTreeMap::new()));
                 Kind::Memory(Arc::clone(tables.entry(name.to_owned()).or_insert_with(fresh)))
             }
-            Transport::Nats(connection) => Kind::Nats(open_bucket(connection, name).await?),
+            Transport::Nats(connection) => Kind::Nats(Arc::new(open_bucket(connection, name).await?)),
         };
         Ok(Table { kind, values: PhantomData })
     }
@@ -166,6 +166,19 @@ impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
         Err(failed(format!("\"{key}\" could not be changed in {CHANGE_ATTEMPTS} attempts")))
     }
 
+    /// All entries as they are stored now.
+    ///
+    /// # Errors
+    /// [`BusError::Request`] when the broker does not answer.
+    pub async fn all(&self) -> Result<BTreeMap<String, V>, BusError> {
+        match &self.kind {
+            Kind::Memory(table) => Ok(read_all(&table.borrow())),
+            Kind::Nats(store) => read_bucket(store)
+                .await
+                .map_err(|error| BusError::Request { what: "reading a table", reason: error.to_string() }),
+        }
+    }
+
     /// All entries, now and after every change. Over NATS it keeps the last known ones while the broker is away. Entries
     /// that cannot be read are left out and logged. Ends when the receiver is dropped.
     #[must_use]
@@ -187,7 +200,7 @@ impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
                 });
             }
             Kind::Nats(store) => {
-                tokio::spawn(follow(store.clone(), sender));
+                tokio::spawn(follow(Arc::clone(store), sender));
             }
         }
         receiver
@@ -195,7 +208,7 @@ impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
 }
 
 /// Follows a bucket for ever: everything first, then every change, and from the start again after a break.
-async fn follow<V: DeserializeOwned + Clone + Send + Sync + 'static>(store: Store, sender: watch::Sender<Entries<V>>) {
+async fn follow<V: DeserializeOwned + Clone + Send + Sync + 'static>(store: Arc<Store>, sender: watch::Sender<Entries<V>>) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         tokio::select! {
@@ -214,16 +227,9 @@ async fn follow_once<V: DeserializeOwned + Clone + Send + Sync + 'static>(
     store: &Store,
     sender: &watch::Sender<Entries<V>>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut entries = BTreeMap::new();
     // Watching starts first, so that no change falls between the two.
     let mut changes = store.watch_all().await?;
-    let mut keys = store.keys().await?;
-    while let Some(key) = keys.next().await {
-        let key = key?;
-        if let Some(bytes) = store.get(&key).await? {
-            entries.extend(read(&key, &bytes).map(|value| (key, value)));
-        }
-    }
+    let mut entries = read_bucket(store).await?;
     sender.send_replace(Arc::new(entries.clone()));
     while let Some(change) = changes.next().await {
         let change = change?;
@@ -237,6 +243,18 @@ async fn follow_once<V: DeserializeOwned + Clone + Send + Sync + 'static>(
         sender.send_replace(Arc::new(entries.clone()));
     }
     Ok(())
+}
+
+async fn read_bucket<V: DeserializeOwned>(store: &Store) -> Result<BTreeMap<String, V>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut entries = BTreeMap::new();
+    let mut keys = store.keys().await?;
+    while let Some(key) = keys.next().await {
+        let key = key?;
+        if let Some(bytes) = store.get(&key).await? {
+            entries.extend(read(&key, &bytes).map(|value| (key, value)));
+        }
+    }
+    Ok(entries)
 }
 
 fn read<V: DeserializeOwned>(key: &str, bytes: &[u8]) -> Option<V> {

@@ -229,6 +229,12 @@ impl Fleet {
         self.workers.is_empty()
     }
 
+    /// What each process runs, and its id.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        self.workers.iter().map(|worker| (worker.arguments.join(" "), worker.child.id())).collect()
+    }
+
     /// CPU and memory of all processes so far.
     ///
     /// # Errors

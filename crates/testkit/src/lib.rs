@@ -7,8 +7,11 @@ pub mod demo;
 pub mod fleet;
 mod nats;
 pub mod process;
+pub mod prometheus;
 pub mod rtsp;
 mod shared;
+pub mod threads;
+pub mod visits;
 
 pub use cache::{cache_dir, cached, clip, onnxruntime};
 pub use nats::NatsServer;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{free_port, program, signal};
-pub use server::{Mount, serve};
+pub use server::{Manners, Mount, serve};
 
 /// How long the server may take from its start to its first request.
 const UP_WITHIN: Duration = Duration::from_secs(20);
@@ -28,6 +28,7 @@ pub const LISTENING: &str = "listening";
 pub struct RtspProcess {
     mounts: Vec<(String, PathBuf)>,
     login: Option<(String, String)>,
+    tls: bool,
     port: u16,
     child: Child,
 }
@@ -47,7 +48,7 @@ impl RtspProcess {
     /// # Errors
     /// When the server cannot be started.
     pub fn start(mounts: &[(String, PathBuf)]) -> Result<Self> {
-        Self::launch(mounts, None)
+        Self::launch(mounts, None, false)
     }
 
     /// The same; cameras ask for this user and password.
@@ -55,25 +56,47 @@ impl RtspProcess {
     /// # Errors
     /// When the server cannot be started.
     pub fn start_with_login(mounts: &[(String, PathBuf)], user: &str, password: &str) -> Result<Self> {
-        Self::launch(mounts, Some((user.to_owned(), password.to_owned())))
+        Self::launch(mounts, Some((user.to_owned(), password.to_owned())), false)
     }
 
-    fn launch(mounts: &[(String, PathBuf)], login: Option<(String, String)>) -> Result<Self> {
+    /// The same over TLS, with a certificate for 127.0.0.1 that nobody has signed; [`RtspProcess::url`] is `rtsps`.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub fn start_with_tls(mounts: &[(String, PathBuf)]) -> Result<Self> {
+        Self::launch(mounts, None, true)
+    }
+
+    fn launch(mounts: &[(String, PathBuf)], login: Option<(String, String)>, tls: bool) -> Result<Self> {
         let port = free_port()?;
-        let child = spawn(mounts, login.as_ref(), port)?;
-        Ok(Self { mounts: mounts.to_vec(), login, port, child })
+        let child = spawn(mounts, login.as_ref(), tls, port)?;
+        Ok(Self {
+            mounts: mounts.to_vec(),
+            login,
+            tls,
+            port,
+            child,
+        })
     }
 
     /// The address of a camera, without user and password.
     #[must_use]
     pub fn url(&self, camera: &str) -> String {
-        format!("rtsp://127.0.0.1:{}/{camera}", self.port)
+        format!("{}://127.0.0.1:{}/{camera}", self.scheme(), self.port)
     }
 
     /// The address of a camera with user and password.
     #[must_use]
     pub fn url_with_login(&self, camera: &str, user: &str, password: &str) -> String {
-        format!("rtsp://{user}:{password}@127.0.0.1:{}/{camera}", self.port)
+        format!(
+            "{}://{user}:{password}@127.0.0.1:{}/{camera}",
+            self.scheme(),
+            self.port
+        )
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.tls { "rtsps" } else { "rtsp" }
     }
 
     /// `kill -9`: all cameras are gone at once.
@@ -91,7 +114,7 @@ impl RtspProcess {
     /// # Errors
     /// When it cannot be started.
     pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.mounts, self.login.as_ref(), self.port)?;
+        self.child = spawn(&self.mounts, self.login.as_ref(), self.tls, self.port)?;
         Ok(())
     }
 
@@ -112,14 +135,30 @@ impl RtspProcess {
     }
 }
 
-fn spawn(mounts: &[(String, PathBuf)], login: Option<&(String, String)>, port: u16) -> Result<Child> {
+fn spawn(
+    mounts: &[(String, PathBuf)],
+    login: Option<&(String, String)>,
+    tls: bool,
+    port: u16,
+) -> Result<Child> {
     let mut command = Command::new(program("sightline-rtsp")?);
     command.arg("--port").arg(port.to_string());
     if let Some((user, password)) = login {
         command.arg("--login").arg(format!("{user}:{password}"));
     }
-    command.args(mounts.iter().map(|(camera, clip)| format!("{camera}={}", clip.display())));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("sightline-rtsp")?;
+    if tls {
+        command.arg("--tls");
+    }
+    command.args(
+        mounts
+            .iter()
+            .map(|(camera, clip)| format!("{camera}={}", clip.display())),
+    );
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("sightline-rtsp")?;
     let outcome = wait_until_up(&mut child);
     if let Err(error) = outcome {
         drop(child.kill());
@@ -154,5 +193,8 @@ fn wait_until_up(child: &mut Child) -> Result<()> {
 /// Says what is wrong with the text.
 pub fn parse_mount(text: &str) -> Result<Mount, String> {
     let (camera, clip) = text.split_once('=').ok_or("write camera=path/of/clip.mp4")?;
-    Ok(Mount { camera: camera.to_owned(), clip: Path::new(clip).to_owned() })
+    Ok(Mount {
+        camera: camera.to_owned(),
+        clip: Path::new(clip).to_owned(),
+    })
 }

@@ -52,14 +52,22 @@ pub(crate) fn region_to_rgb(planes: &Planes, region: Region) -> Result<RgbImage,
     if extra_x == 0 && extra_y == 0 {
         return RgbImage::new(width, height, rgb);
     }
-    let row = 3 * width as usize;
-    let data = rgb
-        .chunks_exact(row)
-        .skip(extra_y as usize)
-        .flat_map(|line| &line[3 * extra_x as usize..])
-        .copied()
-        .collect();
+    let lines = rgb.chunks_exact(3 * width as usize).skip(extra_y as usize);
+    let data = packed(lines.map(|line| &line[3 * extra_x as usize..]));
     RgbImage::new(region.width, region.height, data)
+}
+
+/// Lines of equal length, one after the other. Copies line by line: byte by byte takes as long as converting them.
+pub(crate) fn packed<'a>(lines: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut data = Vec::new();
+    let count = lines.len();
+    for line in lines {
+        if data.is_empty() {
+            data.reserve_exact(count * line.len());
+        }
+        data.extend_from_slice(line);
+    }
+    data
 }
 
 fn convert(planes: &Planes, region: Region, rgb: &mut [u8]) -> Result<(), ImageError> {
@@ -75,43 +83,42 @@ fn convert(planes: &Planes, region: Region, rgb: &mut [u8]) -> Result<(), ImageE
     let (x, y) = (region.x as usize, region.y as usize);
     let (width, height) = (region.width, region.height);
     let (half_width, half_height) = (width.div_ceil(2) as usize, height.div_ceil(2) as usize);
-    // The converter wants whole rows, the last one too, so regions and padded planes are copied together.
-    let part = |index: usize, column: usize, row: usize, bytes: usize, rows: usize| -> Cow<'_, [u8]> {
+    // The converter wants whole rows, the last one too: where that one is cut off, they are copied together.
+    let part = |index: usize, column: usize, row: usize, bytes: usize, rows: usize| -> (Cow<'_, [u8]>, u32) {
         let (plane, stride) = planes.plane(index);
-        if stride == bytes && column == 0 {
-            return Cow::Borrowed(&plane[row * stride..][..rows * bytes]);
+        let rest = &plane[row * stride + column..];
+        match rest.get(..rows * stride) {
+            Some(whole) => (Cow::Borrowed(whole), stride as u32),
+            None => {
+                let lines = rest.chunks(stride).take(rows).map(|line| &line[..bytes]);
+                (Cow::Owned(packed(lines)), bytes as u32)
+            }
         }
-        Cow::Owned(
-            (row..row + rows)
-                .flat_map(|y| &plane[y * stride + column..][..bytes])
-                .copied()
-                .collect(),
-        )
     };
-    let y_plane = part(0, x, y, width as usize, height as usize);
+    let (y_plane, y_stride) = part(0, x, y, width as usize, height as usize);
     let done = match planes.layout() {
         PlaneLayout::I420 => {
-            let u = part(1, x / 2, y / 2, half_width, half_height);
-            let v = part(2, x / 2, y / 2, half_width, half_height);
+            let (u, u_stride) = part(1, x / 2, y / 2, half_width, half_height);
+            let (v, v_stride) = part(2, x / 2, y / 2, half_width, half_height);
             let image = YuvPlanarImage {
                 y_plane: &y_plane,
-                y_stride: width,
+                y_stride,
                 u_plane: &u,
-                u_stride: half_width as u32,
+                u_stride,
                 v_plane: &v,
-                v_stride: half_width as u32,
+                v_stride,
                 width,
                 height,
             };
             yuv::yuv420_to_rgb(&image, rgb, 3 * width, range, matrix)
         }
         PlaneLayout::Nv12 => {
-            let uv = part(1, x, y / 2, 2 * half_width, half_height);
+            let (uv, uv_stride) = part(1, x, y / 2, 2 * half_width, half_height);
             let image = YuvBiPlanarImage {
                 y_plane: &y_plane,
-                y_stride: width,
+                y_stride,
                 uv_plane: &uv,
-                uv_stride: 2 * half_width as u32,
+                uv_stride,
                 width,
                 height,
             };

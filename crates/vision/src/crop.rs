@@ -7,7 +7,7 @@ use fast_image_resize as fir;
 use fir::images::{TypedImage, TypedImageRef};
 use fir::pixels::U8x3;
 
-use crate::convert::{Region, region_to_rgb};
+use crate::convert::{Region, packed, region_to_rgb};
 use crate::geometry::{Landmarks, Point, Rect};
 use crate::image::{ImageError, Picture, RgbImage};
 
@@ -113,7 +113,7 @@ pub fn cut_square(picture: Picture<'_>, region: &Rect, max_side: u32) -> Result<
     // A square far larger than wanted is thinned out first, so that no box makes a huge canvas.
     let step = (side / (4 * i64::from(max_side))).max(1);
     let offset = (i64::from(part.x) - left, i64::from(part.y) - top);
-    let canvas = canvas(&converted, offset, side, step)?;
+    let canvas = canvas(converted, offset, side, step)?;
     let out_side = u32::try_from(side).map_or(max_side, |side| side.min(max_side));
     let image = shrink(canvas, out_side)?;
     let scale = out_side as f32 / side as f32;
@@ -140,21 +140,15 @@ fn visible(first: i64, side: i64, limit: u32) -> Option<(u32, u32)> {
 fn rgb_region(image: &RgbImage, region: Region) -> Result<RgbImage, ImageError> {
     let row = 3 * image.width() as usize;
     let (start, bytes) = (3 * region.x as usize, 3 * region.width as usize);
-    let data = image
-        .data()
-        .chunks_exact(row)
-        .skip(region.y as usize)
-        .take(region.height as usize)
-        .flat_map(|line| &line[start..start + bytes])
-        .copied()
-        .collect();
+    let lines = image.data().chunks_exact(row).skip(region.y as usize).take(region.height as usize);
+    let data = packed(lines.map(|line| &line[start..start + bytes]));
     RgbImage::new(region.width, region.height, data)
 }
 
 /// Every `step`-th pixel of a square of `side` pixels in which `part` lies at `offset`, the rest filled from its border.
-fn canvas(part: &RgbImage, offset: (i64, i64), side: i64, step: i64) -> Result<RgbImage, ImageError> {
+fn canvas(part: RgbImage, offset: (i64, i64), side: i64, step: i64) -> Result<RgbImage, ImageError> {
     if offset == (0, 0) && step == 1 && i64::from(part.width()) == side && i64::from(part.height()) == side {
-        return Ok(part.clone());
+        return Ok(part);
     }
     let count = side / step;
     let place = |index: i64, shift: i64, limit: u32| {

@@ -310,6 +310,10 @@ call!(
     GetCamera, "camera.get", CameraKey => CameraStatus
 );
 call!(
+    /// Adds a camera; one that is there already is a conflict.
+    CreateCamera, "camera.create", CameraSpec => CameraStatus
+);
+call!(
     /// Adds or changes a camera; effective at once. A source with `***` keeps the secret it had.
     PutCamera, "camera.put", CameraSpec => CameraStatus
 );

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool of the workspace")]
 
 mod arch;
+mod bench;
 mod cache;
 mod ci;
 mod command;
@@ -13,9 +14,10 @@ mod progress;
 mod setup;
 mod tests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use crate::cache::Cache;
@@ -42,11 +44,18 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Build the `sightline` binary and put it where cargo puts programs
+    Install,
     /// All tests; arguments go to `cargo test`
     Test {
         /// As in `cargo xtask test -- --package sightline-track`
         #[arg(last = true)]
         arguments: Vec<String>,
+    },
+    /// Measure the product
+    Bench {
+        #[command(subcommand)]
+        benchmark: bench::Benchmark,
     },
     /// What CI runs: formatting, lints, tests, documents, licences, architecture, deployment files
     Ci,
@@ -74,11 +83,28 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup => setup::run(&cache),
         Task::Demo { nats, keep } => demo(&cache, nats, keep),
+        Task::Install => install(&cache),
         Task::Test { arguments } => tests::run(&cache, &arguments),
+        Task::Bench { benchmark } => bench::run(&cache, benchmark),
         Task::Ci => ci::run(&cache),
         Task::Arch => arch::run(),
         Task::Models { command } => models::run(&cache, command),
     }
+}
+
+fn install(cache: &Cache) -> Result<()> {
+    setup::run(cache)?;
+    tests::build_binaries(cache)?;
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).context("there is no HOME")?;
+    let program = home.join("bin/sightline");
+    std::fs::create_dir_all(home.join("bin"))?;
+    // A running one keeps its file; the new one takes its place.
+    let beside = program.with_extension("new");
+    std::fs::copy(cache.binary("sightline"), &beside).with_context(|| beside.display().to_string())?;
+    std::fs::rename(&beside, &program)?;
+    println!("{} is ready; `sightline doctor` checks what it needs", program.display());
+    Ok(())
 }
 
 fn demo(cache: &Cache, nats: bool, keep: bool) -> Result<()> {

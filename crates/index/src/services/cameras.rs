@@ -21,7 +21,7 @@ pub(super) async fn publish_all(desk: &Desk) -> Result<(), BusError> {
     for spec in &desk.configured {
         wanted.insert(spec.id.to_string(), sealed(desk, spec));
     }
-    let there = desk.cameras.subscribe().borrow().clone();
+    let there = desk.cameras.all().await?;
     for id in there.keys().filter(|id| !wanted.contains_key(*id)) {
         desk.cameras.delete(id).await?;
     }
@@ -55,22 +55,44 @@ pub(super) fn get(desk: &Desk, key: &CameraKey) -> Result<CameraStatus, Failure>
     list(desk)?.into_iter().find(|camera| camera.spec.id == key.id).ok_or_else(|| missing(&key.id))
 }
 
-/// Adds or changes a camera: stored first, then put where the ingest workers see it.
+/// Adds a camera that is not there yet.
+pub(super) async fn create(desk: Arc<Desk>, spec: CameraSpec) -> Result<CameraStatus, Failure> {
+    write(desk, spec, |desk, id| match get(desk, &CameraKey { id: id.clone() }) {
+        Ok(_) => Err(Failure::new(FailureKind::Conflict, format!("there already is a camera \"{id}\": change that one, or remove it first"))),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(()),
+        Err(failure) => Err(failure),
+    })
+    .await
+}
+
+/// Adds or changes a camera.
 pub(super) async fn put(desk: Arc<Desk>, spec: CameraSpec) -> Result<CameraStatus, Failure> {
+    write(desk, spec, refuse_configured).await
+}
+
+/// Stored first, then put where the ingest workers see it. One change at a time, so that what `may` has seen still holds.
+async fn write(
+    desk: Arc<Desk>,
+    spec: CameraSpec,
+    may: fn(&Desk, &CameraId) -> Result<(), Failure>,
+) -> Result<CameraStatus, Failure> {
+    let _turn = desk.camera_changes.lock().await;
     let id = spec.id.clone();
     let shared = Arc::clone(&desk);
     let spec = on_disk(move || {
-        refuse_configured(&shared, &spec.id)?;
+        may(&shared, &spec.id)?;
         let spec = with_secret(&shared, spec)?;
         shared.store.put_camera(&spec).map_err(|error| failure(&error))?;
         Ok(spec)
     })
     .await?;
     desk.cameras.put(id.as_str(), &spec).await.map_err(|error| unavailable(&error))?;
-    on_disk(move || get(&desk, &CameraKey { id })).await
+    let shared = Arc::clone(&desk);
+    on_disk(move || get(&shared, &CameraKey { id })).await
 }
 
 pub(super) async fn remove(desk: Arc<Desk>, key: CameraKey) -> Result<Nothing, Failure> {
+    let _turn = desk.camera_changes.lock().await;
     let (shared, id) = (Arc::clone(&desk), key.id.clone());
     on_disk(move || {
         refuse_configured(&shared, &id)?;

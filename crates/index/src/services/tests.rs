@@ -9,7 +9,7 @@ use sightline_stage::service::ServiceClient;
 use sightline_store::Store;
 use sightline_wire::service::{
     AddTemplate, CameraKey, CameraStatus, CreatePerson, Events, EventsAfter, FailureKind, GetCamera, GetPerson, ListCameras,
-    ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson,
+    CreateCamera, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson,
     Rename, RenamePerson, Search, SearchPeople,
 };
 use sightline_wire::{CameraSpec, Outcome, PersonId};
@@ -55,6 +55,7 @@ async fn open() -> Office {
         cameras: bus.table("cameras").await.unwrap(),
         configured: vec![spec("door", "rtsp://viewer:${DOOR}@10.0.0.1/a")],
         key: SealKey::load_or_create(&folder.path().join("key")).unwrap(),
+        camera_changes: tokio::sync::Mutex::default(),
     };
     serve(&bus, desk, Shutdown::new()).await.unwrap();
     Office { client: ServiceClient::new(&bus), bus, store, _folder: folder }
@@ -179,7 +180,8 @@ async fn configured_cameras_are_read_only_and_published() {
 async fn passwords_are_sealed_kept_and_never_sent_elsewhere() {
     let office = open().await;
     let table = office.bus.table::<CameraSpec>("cameras").await.unwrap();
-    let added = call!(office, PutCamera, spec("yard", "rtsp://u:s3cret@10.0.0.2/a")).unwrap();
+    let added = call!(office, CreateCamera, spec("yard", "rtsp://u:s3cret@10.0.0.2/a")).unwrap();
+    assert_eq!(call!(office, CreateCamera, spec("yard", "test://")).unwrap_err().kind, FailureKind::Conflict);
     assert_eq!(added.spec.source.expose(), "rtsp://u:***@10.0.0.2/a");
     let stored = office.store.list_cameras().unwrap().remove(0);
     let published = table.get("yard").await.unwrap().unwrap();

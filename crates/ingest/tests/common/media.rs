@@ -17,11 +17,11 @@ pub(crate) fn launch(description: &str) {
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
     let wait = gst::ClockTime::from_seconds(60);
-    let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Eos, gst::MessageType::Error]).expect("no end");
-    if let gst::MessageView::Error(error) = message.view() {
+    let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Eos, gst::MessageType::Error]);
+    pipeline.set_state(gst::State::Null).unwrap();
+    if let gst::MessageView::Error(error) = message.expect("no end").view() {
         panic!("{description}: {error:?}");
     }
-    pipeline.set_state(gst::State::Null).unwrap();
 }
 
 /// Encoded test pictures in a container: `frames` of them, 25 a second, a key frame every second.
@@ -36,7 +36,10 @@ pub(crate) fn video(file: &Path, (width, height): (u32, u32), frames: u32, muxer
 
 /// Two files one after the other.
 pub(crate) fn join(parts: &[&Path], whole: &Path) {
-    let bytes: Vec<u8> = parts.iter().flat_map(|part| std::fs::read(part).unwrap()).collect();
+    let bytes: Vec<u8> = parts
+        .iter()
+        .flat_map(|part| std::fs::read(part).unwrap())
+        .collect();
     std::fs::write(whole, bytes).unwrap();
 }
 

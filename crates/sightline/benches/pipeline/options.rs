@@ -11,7 +11,7 @@ pub(crate) const EVERY_FRAME: f64 = 60.0;
 
 /// CPU, memory and overhead of the pipeline on a recording
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench pipeline")]
+#[command(name = "pipeline", bin_name = "cargo xtask bench pipeline")]
 pub(crate) struct Options {
     /// The recording [default: wall720.mp4 of the shared data, else a clip of the demo]
     #[arg(long, value_name = "FILE")]

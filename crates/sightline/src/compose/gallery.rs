@@ -55,6 +55,7 @@ async fn own(
         cameras: process.services().table::<CameraSpec>(TABLE).await?,
         configured: process.config.cameras.clone(),
         key: seal_key(&process)?,
+        camera_changes: tokio::sync::Mutex::default(),
     };
     services::serve(process.services(), desk, stop.clone()).await?;
     let (count, generation) = { (gallery.read().len(), gallery.read().generation()) };

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-/// Nearer than this (Jaro-Winkler similarity) a key counts as misspelt.
-const ALIKE: f64 = 0.7;
+/// Nearer than this (normalised Damerau-Levenshtein distance, 1 is equal) a key counts as misspelt.
+const ALIKE: f64 = 0.4;
 
 /// A configuration that cannot be used. Ends the program with exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,6 @@ fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
 }
 
 fn nearest<'a>(unknown: &str, known: &'a [String]) -> Option<&'a str> {
-    let rated = known.iter().map(|key| (strsim::jaro_winkler(unknown, key), key.as_str()));
+    let rated = known.iter().map(|key| (strsim::normalized_damerau_levenshtein(unknown, key), key.as_str()));
     rated.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
 }

@@ -4,7 +4,8 @@
 //! built from the rows of [`sightline_wire::subject`], and the same contract tests run over both:
 //!
 //! - a published message is stored before `publish` returns, and delivered at least once;
-//! - the same [`Wire::message_id`] within two minutes is stored once;
+//! - the same [`Wire::message_id`] within two minutes is stored once; a broker that was killed has forgotten the ids of messages
+//!   that had left their queue, so that a stage must bear to see a message again;
 //! - a full queue drops the oldest of the same key, or makes the publisher wait, as its row says;
 //! - a message that is not settled comes again; after [`MAX_DELIVERIES`] it is a dead letter;
 //! - a dead letter keeps stage, reason and the original bytes, and blocks nothing.

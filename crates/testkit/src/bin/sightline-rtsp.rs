@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sightline_testkit::rtsp::{self, LISTENING, Mount};
+use sightline_testkit::rtsp::{self, LISTENING, Manners, Mount};
 
 /// Clips as RTSP cameras on loopback.
 #[derive(Parser)]
@@ -15,6 +15,9 @@ struct Arguments {
     /// Who may watch, as user:password; everybody without it.
     #[arg(long)]
     login: Option<String>,
+    /// Serve rtsps, with a certificate that nobody has signed.
+    #[arg(long)]
+    tls: bool,
     /// camera=path/of/clip.mp4
     #[arg(required = true, value_parser = rtsp::parse_mount)]
     mounts: Vec<Mount>,
@@ -28,7 +31,15 @@ fn main() -> ExitCode {
         // Whoever started this is gone if it cannot be told.
         drop(writeln!(out, "{LISTENING}").and_then(|()| out.flush()));
     };
-    match rtsp::serve(arguments.port, &arguments.mounts, login, listening) {
+    match rtsp::serve(
+        arguments.port,
+        &arguments.mounts,
+        Manners {
+            login,
+            tls: arguments.tls,
+        },
+        listening,
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "a command's error message")]

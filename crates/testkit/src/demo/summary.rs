@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fleet::Usage;
+use crate::prometheus::Sample;
+use crate::visits::ms_between;
 
 /// `target/demo/summary.json`.
 #[derive(Debug, Default, Serialize)]
@@ -102,12 +104,14 @@ impl Summary {
     /// Adds the counters of one process.
     pub(super) fn add_metrics(&mut self, text: &str) {
         for line in text.lines() {
-            let Some((name, labels, value)) = sample(line) else { continue };
-            let Some(camera) = self.cameras.iter_mut().find(|c| labels.get("camera") == Some(&c.id.as_str())) else {
-                continue;
+            let Some(sample) = Sample::parse(line) else { continue };
+            let Some(camera) = self.cameras.iter_mut().find(|camera| camera.id == sample.label("camera")) else { continue };
+            let value = sample.count();
+            let reason = match sample.label("reason") {
+                "" => sample.label("result"),
+                reason => reason,
             };
-            let reason = labels.get("reason").or(labels.get("result")).copied().unwrap_or("");
-            match (name, reason) {
+            match (sample.name.as_str(), reason) {
                 ("sightline_ingest_decoded_frames_total", _) => camera.frames_in += value,
                 ("sightline_track_frames_total", "ok") => camera.frames_analysed += value,
                 ("sightline_ingest_frames_dropped_total", _) | ("sightline_track_frames_total", "late" | "lost") => {
@@ -222,17 +226,7 @@ fn unknowns(visits: &[Visit]) -> Vec<Unknown> {
 
 /// Milliseconds from capture to publication; both are RFC 3339 in UTC.
 fn latency_ms(event: &Value) -> Option<f64> {
-    Some(day_ms(event["publish_ts"].as_str()?)? - day_ms(event["capture_ts"].as_str()?)?)
-        .map(|ms| if ms < -43_200_000.0 { ms + 86_400_000.0 } else { ms })
-}
-
-/// Milliseconds since midnight of `2026-01-01T12:34:56.789Z`.
-fn day_ms(text: &str) -> Option<f64> {
-    let clock = text.split_once('T')?.1.strip_suffix('Z')?;
-    let mut parts = clock.split(':');
-    let (h, m, s): (f64, f64, f64) =
-        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some(((h * 60.0 + m) * 60.0 + s) * 1000.0)
+    ms_between(event["capture_ts"].as_str()?, event["publish_ts"].as_str()?)
 }
 
 /// The value below which the share `q` of the sorted values lies (nearest rank); 0 without values.
@@ -242,22 +236,9 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// Name, labels and value of a line of the Prometheus text format; `None` for comments. Counters only.
-fn sample(line: &str) -> Option<(&str, BTreeMap<&str, &str>, u64)> {
-    let (series, value) = line.rsplit_once(' ')?;
-    let (name, labels) = series.split_once('{')?;
-    let labels = labels.trim_end_matches('}').split(',').filter_map(|label| {
-        let (key, value) = label.split_once('=')?;
-        Some((key, value.trim_matches('"')))
-    });
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole and positive")]
-    let value = value.parse::<f64>().ok()? as u64;
-    Some((name, labels.collect(), value))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Summary, quantile, sample};
+    use super::{Summary, quantile};
     use serde_json::json;
 
     #[test]
@@ -277,11 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_and_samples() {
+    fn quantiles_are_of_the_nearest_rank() {
         assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0], 0.5), 2.0);
         assert_eq!(quantile(&[], 0.5), 0.0);
-        let (name, labels, value) = sample("x_total{camera=\"a\",reason=\"full\"} 12").unwrap();
-        assert_eq!((name, labels["reason"], value), ("x_total", "full", 12));
-        assert!(sample("# HELP x").is_none());
     }
 }

@@ -10,6 +10,7 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_rtsp_server as gst_rtsp_server;
+use gstreamer_rtsp_server::gio;
 use gstreamer_rtsp_server::prelude::*;
 
 use super::clip::Clip;
@@ -26,33 +27,64 @@ pub struct Mount {
 /// Who may watch, in the terms of the server library.
 const ROLE: &str = "viewer";
 
+/// Whom the server lets watch, and how it speaks with them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manners<'a> {
+    /// User and password; everybody may watch without.
+    pub login: Option<(&'a str, &'a str)>,
+    /// `rtsps`, with a certificate that nobody has signed.
+    pub tls: bool,
+}
+
+/// Certificate and key, for 127.0.0.1.
+const CERTIFICATE: &str = include_str!("loopback.pem");
+
 /// Serves the mounts on loopback until the process ends; calls `listening` once it does.
 ///
 /// # Errors
 /// When a clip cannot be read or the port is taken.
-pub fn serve(port: u16, mounts: &[Mount], login: Option<(&str, &str)>, listening: impl FnOnce()) -> Result<()> {
+pub fn serve(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: impl FnOnce()) -> Result<()> {
     gst::init()?;
     let server = gst_rtsp_server::RTSPServer::new();
     server.set_address("127.0.0.1");
     server.set_service(&port.to_string());
     let points = server.mount_points().context("a server without mount points")?;
+    let guarded = manners.login.is_some() || manners.tls;
     for mount in mounts {
         let clip = Arc::new(Clip::read(&mount.clip)?);
-        points.add_factory(&format!("/{}", mount.camera), factory(clip, login.is_some()));
+        points.add_factory(&format!("/{}", mount.camera), factory(clip, guarded));
     }
-    if let Some((user, password)) = login {
-        let auth = gst_rtsp_server::RTSPAuth::new();
-        let basic = gst_rtsp_server::RTSPAuth::make_basic(user, password);
-        let token = gst_rtsp_server::RTSPToken::builder()
-            .field(&*gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
-            .build();
-        auth.add_basic(basic.as_str(), &token);
-        server.set_auth(Some(&auth));
+    if guarded {
+        server.set_auth(Some(&auth(manners)?));
     }
-    server.attach(None).with_context(|| format!("port {port} cannot be listened on"))?;
+    server
+        .attach(None)
+        .with_context(|| format!("port {port} cannot be listened on"))?;
     listening();
     glib::MainLoop::new(None, false).run();
     Ok(())
+}
+
+fn auth(manners: Manners<'_>) -> Result<gst_rtsp_server::RTSPAuth> {
+    let auth = gst_rtsp_server::RTSPAuth::new();
+    let mut viewer = gst_rtsp_server::RTSPToken::builder()
+        .field(&*gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
+        .build();
+    match manners.login {
+        Some((user, password)) => {
+            auth.add_basic(
+                gst_rtsp_server::RTSPAuth::make_basic(user, password).as_str(),
+                &viewer,
+            );
+        }
+        None => auth.set_default_token(Some(&mut viewer)),
+    }
+    if manners.tls {
+        let certificate =
+            gio::TlsCertificate::from_pem(CERTIFICATE).context("the certificate cannot be used")?;
+        auth.set_tls_certificate(Some(&certificate));
+    }
+    Ok(auth)
 }
 
 /// One stream for all who watch.
@@ -72,7 +104,9 @@ fn factory(clip: Arc<Clip>, guarded: bool) -> gst_rtsp_server::RTSPMediaFactory 
     }
     factory.connect_media_configure(move |_, media| {
         let bin = media.element().downcast::<gst::Bin>().ok();
-        let source = bin.and_then(|bin| bin.by_name_recurse_up("clip")).and_downcast::<gst_app::AppSrc>();
+        let source = bin
+            .and_then(|bin| bin.by_name_recurse_up("clip"))
+            .and_downcast::<gst_app::AppSrc>();
         if let Some(source) = source {
             let clip = Arc::clone(&clip);
             std::thread::spawn(move || play(&clip, &source));
