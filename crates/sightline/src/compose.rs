@@ -133,7 +133,7 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         let gateway = Gateway::new(ServiceClient::new(process.services()), Limits::default());
         router = router.merge(gateway.until(hang_up.clone()).router());
     }
-    let http = tokio::spawn(health::serve(listener, router, hang_up.clone()));
+    let http = tokio::spawn(sightline_stage::http::serve(listener, router, hang_up.clone()));
     let names: Vec<&str> = process.stages.iter().map(|stage| stage.as_str()).collect();
     tracing::info!(stages = names.join(" "), listen, worker = process.worker, site = process.config.site, "starting");
 

@@ -19,7 +19,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::bus::memory::lock;
 use crate::metrics;
-use crate::shutdown::Shutdown;
 
 /// A compute thread that has not come round for so long hangs: the slowest batch takes about a second.
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
@@ -197,14 +196,6 @@ async fn render(State(state): State<RouterState>) -> Response {
     state.exporter.run_upkeep();
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, state.exporter.render()).into_response()
-}
-
-/// Serves a router until the shutdown; requests under way may finish.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, router: Router, shutdown: Shutdown) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.cancelled().await }).await
 }
 
 #[cfg(test)]

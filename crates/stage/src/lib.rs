@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod boot;
 pub mod bus;
 pub mod health;
+pub mod http;
 pub mod lease;
 pub mod members;
 pub mod metrics;

@@ -15,8 +15,12 @@ use crate::bus::nats::Connection;
 use crate::bus::{Bus, BusError, Transport};
 use crate::shutdown::Shutdown;
 
-/// Calls of one kind that are handled at the same time; more wait, and answer "unavailable" beyond as many again.
+/// Calls of one kind that are handled at the same time; more wait.
 const CONCURRENCY: usize = 16;
+
+/// Calls that wait in a process; more are answered "unavailable". Over NATS they wait until their deadline. A burst comes before
+/// the first of it is handled, and fits in whole.
+const WAITING: usize = 2 * CONCURRENCY;
 
 /// A service of the memory bus.
 pub(crate) type MemoryService = mpsc::Sender<(Bytes, oneshot::Sender<Bytes>)>;
@@ -109,7 +113,7 @@ where
     H: Fn(C::Request, Bytes) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<C::Reply, Failure>> + Send + 'static,
 {
-    let (sender, mut calls) = mpsc::channel::<(Bytes, oneshot::Sender<Bytes>)>(CONCURRENCY);
+    let (sender, mut calls) = mpsc::channel::<(Bytes, oneshot::Sender<Bytes>)>(WAITING);
     lock(&broker.shared.services).insert(C::NAME, sender);
     tokio::spawn(async move {
         let mut running = JoinSet::new();

@@ -23,6 +23,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("turbojpeg", &["sightline-vision"]),
     ("metrics-exporter-prometheus", &["sightline-stage"]),
     ("axum", &["sightline-gateway", "sightline-stage"]),
+    ("hyper*", &["sightline-stage"]),
     ("chacha20poly1305", &["sightline-stage"]),
 ];
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sightline_stage::bus::Bus;
 use sightline_stage::service::ServiceClient;
-use sightline_stage::{Shutdown, health};
+use sightline_stage::Shutdown;
 use tokio::task::JoinHandle;
 use ureq::http::{HeaderMap, Request, Response};
 
@@ -39,7 +39,7 @@ pub(super) struct House {
     pub(super) hang_up: Shutdown,
     pub(super) address: SocketAddr,
     pub(super) runtime: tokio::runtime::Runtime,
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<()>,
     agent: ureq::Agent,
 }
 
@@ -71,7 +71,7 @@ impl House {
         let router = Gateway::new(ServiceClient::new(&bus), limits)
             .until(hang_up.clone())
             .router();
-        let http = runtime.spawn(health::serve(listener, router, hang_up.clone()));
+        let http = runtime.spawn(sightline_stage::http::serve(listener, router, hang_up.clone()));
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .http_status_as_error(false)
@@ -165,7 +165,6 @@ impl House {
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, http).await });
         ended
             .expect("connections keep the gateway from ending")
-            .unwrap()
             .unwrap();
     }
 }
