@@ -17,6 +17,8 @@
 //! | `cameras`, `camera_states` | desired state, and what was last heard |
 //! | `idempotency` | answers to calls that may be repeated |
 
+#[doc(hidden)]
+pub mod bench_support;
 mod cameras;
 mod connection;
 mod error;

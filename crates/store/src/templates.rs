@@ -54,27 +54,7 @@ impl Store {
             {
                 return Ok(template);
             }
-            find_person(transaction, new.person)?;
-            if let Some(gallery) = gallery_model(transaction)?
-                && gallery.name != new.embedder
-            {
-                return Err(StoreError::OtherModel { gallery: gallery.name, offered: new.embedder.clone() });
-            }
-            let model = model_number(transaction, &new.embedder, &new.vector)?;
-            transaction
-                .prepare_cached(
-                    "INSERT INTO templates (person, model, quality, origin, created_ns, vector) VALUES (?, ?, ?, ?, ?, ?)",
-                )?
-                .execute(params![
-                    new.person.to_string(),
-                    model,
-                    f64::from(new.quality),
-                    new.origin,
-                    now.unix_ns(),
-                    to_blob(&new.vector)
-                ])?;
-            let id = u64::try_from(transaction.last_insert_rowid()).unwrap_or_default();
-            let template = Template { id, person: new.person };
+            let template = insert_template(transaction, new, now)?;
             bump_generation(transaction)?;
             if let Some(keyed) = &keyed {
                 keyed.remember(transaction, &template, new.person, now)?;
@@ -140,6 +120,32 @@ impl Store {
             None => Ok(result?),
         }
     }
+}
+
+pub(crate) fn insert_template(
+    transaction: &Transaction<'_>,
+    new: &NewTemplate,
+    now: Utc,
+) -> Result<Template, StoreError> {
+    find_person(transaction, new.person)?;
+    if let Some(gallery) = gallery_model(transaction)?
+        && gallery.name != new.embedder
+    {
+        return Err(StoreError::OtherModel { gallery: gallery.name, offered: new.embedder.clone() });
+    }
+    let model = model_number(transaction, &new.embedder, &new.vector)?;
+    transaction
+        .prepare_cached("INSERT INTO templates (person, model, quality, origin, created_ns, vector) VALUES (?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            new.person.to_string(),
+            model,
+            f64::from(new.quality),
+            new.origin,
+            now.unix_ns(),
+            to_blob(&new.vector)
+        ])?;
+    let id = u64::try_from(transaction.last_insert_rowid()).unwrap_or_default();
+    Ok(Template { id, person: new.person })
 }
 
 fn gallery_model(connection: &Connection) -> Result<Option<GalleryModel>, StoreError> {

@@ -19,16 +19,24 @@ pub(crate) enum Benchmark {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// From the start of a process to ready with 100,000 templates
+    #[command(disable_help_flag = true)]
+    Start {
+        /// Go to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 pub(crate) fn run(cache: &Cache, benchmark: Benchmark) -> Result<()> {
-    let Benchmark::Pipeline { arguments } = benchmark;
     setup::run(cache)?;
     tests::build_binaries(cache)?;
-    Step::cargo(cache)
-        .args(["bench", "--locked", "--package", "sightline", "--bench", "pipeline", "--", "--relative-to"])
-        // Cargo runs a benchmark in the folder of its package.
-        .arg(std::env::current_dir()?)
-        .args(arguments)
-        .run()
+    let bench = |name: &str| Step::cargo(cache).args(["bench", "--locked", "--package", "sightline", "--bench", name, "--"]);
+    match benchmark {
+        Benchmark::Pipeline { arguments } => {
+            // Cargo runs a benchmark in the folder of its package.
+            bench("pipeline").arg("--relative-to").arg(std::env::current_dir()?).args(arguments).run()
+        }
+        Benchmark::Start { arguments } => bench("start").args(arguments).run(),
+    }
 }
