@@ -132,6 +132,7 @@ fn the_composed_services_work_together_and_have_every_metric_that_is_watched() {
         let ready = wait_until(&format!("{name} is ready"), PATIENCE, || get(service.port, "/readyz").is_some());
         let log = std::fs::read_to_string(&service.log).unwrap_or_default();
         assert!(ready.is_ok(), "{ready:?}: {log}");
+        assert!(get(service.port, "/livez").is_some() && get(service.port, "/startupz").is_some(), "{name}");
     }
     let gateway = running[&"gateway".to_owned()].port;
     let cameras = rtsp_cameras(&[("entrance", "cap12_edit")]).unwrap();

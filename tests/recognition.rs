@@ -139,3 +139,18 @@ fn a_stranger_who_comes_back_keeps_the_id() {
     assert_eq!(monday.len(), 1, "{monday:?}");
     assert_eq!(monday, tuesday);
 }
+
+#[test]
+fn small_faces_are_reported_and_never_named() {
+    let Some(shared) = shared_or_skip("small_faces_are_reported_and_never_named") else { return };
+    let _turn = alone();
+    let mut site = Site::one_process("detect: {min_face: 12, width: 0}\n").unwrap();
+    site.enroll("A", &frames_of(&clip("cap12_edit").unwrap(), &CLEAR).unwrap()).unwrap();
+    // Two people walk towards the camera; their faces are 13 to 24 pixels wide.
+    let clip = shared.join("data/clips/face-demographics-walking.mp4");
+    site.put_camera(&json!({"id": "street", "source": clip.to_str(), "fps": 12, "mode": "complete"})).unwrap();
+    let ends = |events: &[Value]| visits(events).filter(|event| event["type"] == "end").count();
+    let events = site.wait_for_events("both people", |events| ends(events) >= 2).unwrap();
+    assert!(visits(&events).all(|event| event["outcome"] == "too_small"), "{events:?}");
+    assert!(visits(&events).all(|event| event["subject"].is_null() && event["unknown_id"].is_null()), "{events:?}");
+}

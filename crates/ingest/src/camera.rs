@@ -95,8 +95,7 @@ impl CameraThread {
         let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         let mut since = Instant::now();
         let mut rest = Duration::ZERO;
-        loop {
-            let Some(epoch) = self.epochs.claim(&self.spec.id, &self.stop) else { break };
+        while let Some(epoch) = self.epochs.claim(&self.spec.id, &self.stop) {
             self.epoch.store(epoch, Ordering::Relaxed);
             self.say(epoch, CameraState::Connecting, "opening");
             match self.attempt(epoch, &mut since, &mut rest) {

@@ -1,5 +1,10 @@
 //! Every frame is counted: what is decoded is sampled away, dropped for a reason, or arrives. Alone in its process, whose metrics it
 //! reads.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Cameras come, go and change while others run, and belong to one worker.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

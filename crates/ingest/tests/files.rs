@@ -1,4 +1,9 @@
 //! Recordings: whole, in real time, changing, and broken in every way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Ten outages leave neither threads nor open files behind. Alone in its process, whose counts it looks at.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

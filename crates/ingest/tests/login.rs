@@ -1,5 +1,10 @@
 //! User and password: the right ones work, the wrong ones are told apart, and neither is ever shown. Alone in its process, whose log it
 //! reads.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! RTSP cameras, from a real server process: what they deliver, and what is said when they deliver nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! The other kinds of sources: MJPEG over HTTP, devices, the test picture, and what is none; and the probe of `sightline camera probe`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where something fails"
+)]
 
 mod common;
 

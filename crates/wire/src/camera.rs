@@ -29,9 +29,13 @@ impl SourceUrl {
         &self.0
     }
 
-    /// The text with `***` in place of a password; `user:***@host`.
+    /// The text with `***` in place of passwords: `user:***@host`, `?password=***`.
     #[must_use]
     pub fn redacted(&self) -> String {
+        without_query_secrets(&self.without_login_secret())
+    }
+
+    fn without_login_secret(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let Some(at) = rest[..authority_end].rfind('@') else {
@@ -47,6 +51,24 @@ impl SourceUrl {
             false => self.0.clone(),
         }
     }
+}
+
+/// Cameras of some makers take the password in the query.
+fn without_query_secrets(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?').filter(|(address, _)| address.contains("://")) else {
+        return url.to_owned();
+    };
+    let parameter = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if !value.is_empty() && is_secret(name) => format!("{name}=***"),
+        _ => parameter.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(parameter).collect();
+    format!("{address}?{}", query.join("&"))
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "pwd", "token", "secret", "key", "auth"].iter().any(|part| name.contains(part))
 }
 
 impl fmt::Debug for SourceUrl {
@@ -192,7 +214,11 @@ mod tests {
             ("rtsp://viewer:p@ss@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
             ("rtsp://viewer:p/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
             ("rtsp://10.0.0.1/a", "rtsp://10.0.0.1/a"),
+            ("http://10.0.0.1/a?user=v&password=s3cret&ch=1", "http://10.0.0.1/a?user=v&password=***&ch=1"),
+            ("rtsp://v:s3cret@10.0.0.1/a?Token=s3cret", "rtsp://v:***@10.0.0.1/a?Token=***"),
+            ("test://?width=320", "test://?width=320"),
             ("clip.mp4", "clip.mp4"),
+            ("what?password=is.mp4", "what?password=is.mp4"),
         ] {
             let url = SourceUrl::new(text);
             assert_eq!(url.redacted(), shown);

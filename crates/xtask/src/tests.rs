@@ -15,12 +15,19 @@ pub(crate) fn build_binaries(cache: &Cache) -> Result<()> {
 
 pub(crate) fn run(cache: &Cache, arguments: &[String]) -> Result<()> {
     setup::run(cache)?;
-    build_binaries(cache)?;
+    let whole = !arguments.iter().any(|argument| argument == "--package" || argument == "-p");
+    match whole {
+        // Together with the tests, or cargo would compile shared dependencies twice, with other features.
+        true => {
+            Step::cargo(cache).args(["build", "--locked", "--release", "--workspace", "--bins", "--tests"]).run()?
+        }
+        false => build_binaries(cache)?,
+    }
     let log = cache.path(&format!("skipped-{}.log", std::process::id()));
     std::fs::write(&log, "")?;
     let tests = Step::cargo(cache)
         .args(["test", "--locked", "--release"])
-        .flag("--workspace", !arguments.iter().any(|argument| argument == "--package" || argument == "-p"))
+        .flag("--workspace", whole)
         .args(arguments)
         .env("SIGHTLINE_SKIP_LOG", &log)
         .run();

@@ -121,7 +121,7 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
     if spec.source.expose().contains("${") {
         return Err(invalid("source: `${...}` is for the configuration file only; give the password itself, it is stored sealed"));
     }
-    if spec.source.expose().contains("***@") {
+    if spec.source.expose().contains("***") {
         let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
         let before = stored.iter().find(|other| other.id == spec.id).map(|other| opened(desk, other));
         match before.filter(|before| before.redacted() == spec.source.expose()) {

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         // Whoever started this is gone if it cannot be told.
         drop(writeln!(out, "{LISTENING}").and_then(|()| out.flush()));
     };
-    match rtsp::serve(
+    match rtsp::serve_with(
         arguments.port,
         &arguments.mounts,
         Manners {

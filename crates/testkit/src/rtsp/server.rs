@@ -43,7 +43,20 @@ const CERTIFICATE: &str = include_str!("loopback.pem");
 ///
 /// # Errors
 /// When a clip cannot be read or the port is taken.
-pub fn serve(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: impl FnOnce()) -> Result<()> {
+pub fn serve(
+    port: u16,
+    mounts: &[Mount],
+    login: Option<(&str, &str)>,
+    listening: impl FnOnce(),
+) -> Result<()> {
+    serve_with(port, mounts, Manners { login, tls: false }, listening)
+}
+
+/// The same with these manners.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_with(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: impl FnOnce()) -> Result<()> {
     gst::init()?;
     let server = gst_rtsp_server::RTSPServer::new();
     server.set_address("127.0.0.1");
@@ -68,7 +81,7 @@ pub fn serve(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: impl 
 fn auth(manners: Manners<'_>) -> Result<gst_rtsp_server::RTSPAuth> {
     let auth = gst_rtsp_server::RTSPAuth::new();
     let mut viewer = gst_rtsp_server::RTSPToken::builder()
-        .field(&*gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
+        .field(gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
         .build();
     match manners.login {
         Some((user, password)) => {
@@ -97,8 +110,8 @@ fn factory(clip: Arc<Clip>, guarded: bool) -> gst_rtsp_server::RTSPMediaFactory 
     factory.set_shared(true);
     if guarded {
         let role = gst::Structure::builder(ROLE)
-            .field(&*gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
-            .field(&*gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
+            .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
+            .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
             .build();
         factory.add_role_from_structure(&role);
     }
