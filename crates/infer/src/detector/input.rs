@@ -47,17 +47,18 @@ impl NetworkInput {
 
     /// The picture as tensor of this size.
     pub(super) fn fill(&mut self, picture: Picture<'_>, (width, height): (u32, u32)) -> Result<&[f32], InferError> {
-        self.tensor.clear();
+        let (scaler, tensor, normalization) = (&mut self.scaler, &mut self.tensor, &self.normalization);
         match picture {
-            Picture::Rgb(image) if (image.width(), image.height()) == (width, height) => {
-                append_tensor(image, &self.normalization, &mut self.tensor);
+            Picture::Planes(planes) => {
+                scaler.fill(planes, (width, height), normalization, tensor).map_err(unusable)?;
             }
             Picture::Rgb(image) => {
-                append_tensor(&resize_opencv(image, width, height), &self.normalization, &mut self.tensor);
-            }
-            Picture::Planes(planes) => {
-                let (scaler, tensor) = (&mut self.scaler, &mut self.tensor);
-                scaler.append(planes, (width, height), &self.normalization, tensor).map_err(unusable)?;
+                tensor.clear();
+                if (image.width(), image.height()) == (width, height) {
+                    append_tensor(image, normalization, tensor);
+                } else {
+                    append_tensor(&resize_opencv(image, width, height), normalization, tensor);
+                }
             }
         }
         Ok(&self.tensor)

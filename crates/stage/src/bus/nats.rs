@@ -53,52 +53,31 @@ impl Connection {
     pub(super) async fn open(config: NatsConfig) -> Result<Self, BusError> {
         token(&config.site, "a site's name")?;
         let url = sightline_wire::SourceUrl::new(config.url.clone()).redacted();
-        let unreachable = |reason: String| BusError::Unreachable {
-            url: url.clone(),
-            reason,
-        };
+        let unreachable = |reason: String| BusError::Unreachable { url: url.clone(), reason };
         let mut options = async_nats::ConnectOptions::new()
             .name("sightline")
             .connection_timeout(Duration::from_secs(5))
             .request_timeout(Some(Duration::from_secs(5)))
             .reconnect_delay_callback(|attempts| Duration::from_millis((100 * attempts as u64).min(2_000)));
         if let Some(file) = &config.credentials {
-            options = options
-                .credentials_file(file)
-                .await
-                .map_err(|error| BusError::Unusable {
-                    url: url.clone(),
-                    reason: format!("the credentials file {} cannot be read: {error}", file.display()),
-                })?;
+            options = options.credentials_file(file).await.map_err(|error| BusError::Unusable {
+                url: url.clone(),
+                reason: format!("the credentials file {} cannot be read: {error}", file.display()),
+            })?;
         }
-        let client = options
-            .connect(&config.url)
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
+        let client = options.connect(&config.url).await.map_err(|error| unreachable(error.to_string()))?;
         let version = client.server_info().version;
         let (major, minor, patch) = OLDEST_SERVER;
-        let unusable = |reason: String| BusError::Unusable {
-            url: url.clone(),
-            reason,
-        };
+        let unusable = |reason: String| BusError::Unusable { url: url.clone(), reason };
         if !client.is_server_compatible(major, minor, patch) {
-            return Err(unusable(format!(
-                "it is version {version}; {major}.{minor} or newer is needed"
-            )));
+            return Err(unusable(format!("it is version {version}; {major}.{minor} or newer is needed")));
         }
         let context = jetstream::new(client.clone());
         context.query_account().await.map_err(|error| {
-            unusable(format!(
-                "JetStream does not answer ({error}): start nats-server with a jetstream section"
-            ))
+            unusable(format!("JetStream does not answer ({error}): start nats-server with a jetstream section"))
         })?;
         tracing::info!(url, version, "connected to NATS");
-        let inner = Inner {
-            client,
-            jetstream: context,
-            site: config.site,
-            url,
-        };
+        let inner = Inner { client, jetstream: context, site: config.site, url };
         let connection = Self(Arc::new(inner));
         for row in &sightline_wire::subject::TABLE {
             connection.ensure_stream(row).await?;
@@ -130,10 +109,7 @@ impl Connection {
     }
 
     fn unusable(&self, reason: String) -> BusError {
-        BusError::Unusable {
-            url: self.0.url.clone(),
-            reason,
-        }
+        BusError::Unusable { url: self.0.url.clone(), reason }
     }
 
     async fn ensure_stream(&self, row: &Queue) -> Result<(), BusError> {
@@ -150,18 +126,10 @@ impl Connection {
                 WhenFull::Wait => DiscardPolicy::New,
             },
             max_messages: i64::try_from(row.capacity).unwrap_or(i64::MAX),
-            max_messages_per_subject: if row.per_key == 0 {
-                -1
-            } else {
-                i64::try_from(row.per_key).unwrap_or(-1)
-            },
+            max_messages_per_subject: if row.per_key == 0 { -1 } else { i64::try_from(row.per_key).unwrap_or(-1) },
             max_age: row.max_age,
             // A window longer than the age limit is refused by the server.
-            duplicate_window: if row.max_age.is_zero() {
-                DUPLICATE_WINDOW
-            } else {
-                row.max_age
-            },
+            duplicate_window: if row.max_age.is_zero() { DUPLICATE_WINDOW } else { row.max_age },
             ..stream::Config::default()
         };
         let name = config.name.clone();
@@ -179,9 +147,6 @@ pub(crate) fn token(name: &str, what: &'static str) -> Result<(), BusError> {
     if (1..=64).contains(&name.len()) && name.bytes().all(good) {
         Ok(())
     } else {
-        Err(BusError::Name {
-            name: name.chars().take(80).collect(),
-            what,
-        })
+        Err(BusError::Name { name: name.chars().take(80).collect(), what })
     }
 }

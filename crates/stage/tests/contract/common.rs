@@ -9,8 +9,8 @@ use sightline_testkit::NatsServer;
 use sightline_vision::{ColorMatrix, ColorRange, Planes};
 use sightline_wire::subject::Queue;
 use sightline_wire::{
-    CameraChange, CameraState, CaptureMode, ClockSource, Frame, FrameFaces, FrameId, FrameSize,
-    IdentifyInput, Stamp, Utc, Wire,
+    CameraChange, CameraState, CaptureMode, ClockSource, Frame, FrameFaces, FrameId, FrameSize, IdentifyInput, Stamp,
+    Utc, Wire,
 };
 
 /// How long something may take that normally takes no time at all; more than a message's acknowledgement deadline.
@@ -22,6 +22,9 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(300);
 /// The site's name on the NATS server.
 const NAME: &str = "contract";
 
+/// Held while a server starts, and as long as one is down: a port that is free for a moment must not become another test's.
+static PORTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A bus under test, with the server behind it.
 pub(crate) struct Site {
     pub(crate) bus: Bus,
@@ -31,25 +34,22 @@ pub(crate) struct Site {
 struct Broker {
     server: NatsServer,
     client: async_nats::Client,
+    down: Option<tokio::sync::MutexGuard<'static, ()>>,
 }
 
 impl Site {
     pub(crate) fn memory() -> Self {
-        Self {
-            bus: Bus::memory(),
-            broker: None,
-        }
+        Self { bus: Bus::memory(), broker: None }
     }
 
     /// On a server of its own.
     pub(crate) async fn nats() -> Self {
+        let starting = PORTS.lock().await;
         let server = NatsServer::start().unwrap();
+        drop(starting);
         let bus = connect(server.url()).await;
         let client = async_nats::connect(server.url()).await.unwrap();
-        Self {
-            bus,
-            broker: Some(Broker { server, client }),
-        }
+        Self { bus, broker: Some(Broker { server, client, down: None }) }
     }
 
     /// The bus as another process has it.
@@ -64,12 +64,16 @@ impl Site {
         self.broker.as_ref().unwrap().server.url()
     }
 
-    pub(crate) fn kill_server(&mut self) {
-        self.broker.as_mut().unwrap().server.kill().unwrap();
+    pub(crate) async fn kill_server(&mut self) {
+        let broker = self.broker.as_mut().unwrap();
+        broker.down = Some(PORTS.lock().await);
+        broker.server.kill().unwrap();
     }
 
     pub(crate) fn restart_server(&mut self) {
-        self.broker.as_mut().unwrap().server.restart().unwrap();
+        let broker = self.broker.as_mut().unwrap();
+        broker.server.restart().unwrap();
+        broker.down = None;
     }
 
     /// The server as other programs see it.
@@ -88,10 +92,7 @@ impl Site {
 
     /// The dead letters, once there are `count`.
     pub(crate) async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
-        eventually("the dead letters are there", async || {
-            self.bus.dead_letters().await.unwrap().len() >= count
-        })
-        .await;
+        eventually("the dead letters are there", async || self.bus.dead_letters().await.unwrap().len() >= count).await;
         let letters = self.bus.dead_letters().await.unwrap();
         assert_eq!(letters.len(), count, "{letters:?}");
         letters
@@ -99,13 +100,7 @@ impl Site {
 }
 
 pub(crate) async fn connect(url: String) -> Bus {
-    Bus::nats(NatsConfig {
-        url,
-        credentials: None,
-        site: NAME.to_owned(),
-    })
-    .await
-    .unwrap()
+    Bus::nats(NatsConfig { url, credentials: None, site: NAME.to_owned() }).await.unwrap()
 }
 
 /// The JetStream stream of a queue.
@@ -121,10 +116,7 @@ pub(crate) fn subject(queue: &Queue, camera: &str) -> String {
 /// Ends a test that hangs.
 pub(crate) async fn in_time(test: impl Future<Output = ()>) {
     let limit = Duration::from_secs(150);
-    assert!(
-        tokio::time::timeout(limit, test).await.is_ok(),
-        "the test hangs: it did not end within {limit:?}"
-    );
+    assert!(tokio::time::timeout(limit, test).await.is_ok(), "the test hangs: it did not end within {limit:?}");
 }
 
 /// Waits until something holds.
@@ -156,11 +148,7 @@ pub(crate) async fn take<T: Wire>(inbox: &mut Inbox<T>, count: usize) -> Vec<Del
     let deadline = Instant::now() + PATIENCE;
     let mut taken = Vec::new();
     while taken.len() < count {
-        assert!(
-            Instant::now() < deadline,
-            "{} of {count} messages within {PATIENCE:?}",
-            taken.len()
-        );
+        assert!(Instant::now() < deadline, "{} of {count} messages within {PATIENCE:?}", taken.len());
         taken.extend(inbox.pull(count - taken.len(), MOMENT).await.unwrap());
     }
     taken
@@ -173,13 +161,7 @@ pub(crate) async fn take_one<T: Wire>(inbox: &mut Inbox<T>) -> Delivery<T> {
 
 /// Nothing comes for a moment.
 pub(crate) async fn assert_nothing_comes<T: Wire>(inbox: &mut Inbox<T>) {
-    let ids: Vec<String> = inbox
-        .pull(16, MOMENT)
-        .await
-        .unwrap()
-        .iter()
-        .map(|d| d.item.message_id())
-        .collect();
+    let ids: Vec<String> = inbox.pull(16, MOMENT).await.unwrap().iter().map(|d| d.item.message_id()).collect();
     assert!(ids.is_empty(), "{ids:?}");
 }
 
@@ -208,19 +190,11 @@ pub(crate) fn number(message: &IdentifyInput) -> (String, u64) {
 }
 
 fn stamp() -> Stamp {
-    Stamp {
-        capture: Utc::from_unix_ns(1_764_000_000_000_000_000),
-        clock: ClockSource::File,
-        pts_ns: 0,
-    }
+    Stamp { capture: Utc::from_unix_ns(1_764_000_000_000_000_000), clock: ClockSource::File, pts_ns: 0 }
 }
 
 fn frame_id(camera: &str, seq: u64) -> FrameId {
-    FrameId {
-        camera: camera.parse().unwrap(),
-        epoch: 1,
-        seq,
-    }
+    FrameId { camera: camera.parse().unwrap(), epoch: 1, seq }
 }
 
 /// A small frame.
@@ -231,12 +205,7 @@ pub(crate) fn frame(camera: &str, seq: u64, mode: CaptureMode) -> Frame {
 }
 
 pub(crate) fn frame_of(camera: &str, seq: u64, mode: CaptureMode, planes: Planes) -> Frame {
-    Frame {
-        id: frame_id(camera, seq),
-        stamp: stamp(),
-        mode,
-        planes,
-    }
+    Frame { id: frame_id(camera, seq), stamp: stamp(), mode, planes }
 }
 
 /// The camera and the number of a frame.
@@ -250,10 +219,7 @@ pub(crate) fn faces(camera: &str, seq: u64) -> FrameFaces {
         frame: frame_id(camera, seq),
         stamp: stamp(),
         mode: CaptureMode::Live,
-        size: FrameSize {
-            width: 640,
-            height: 360,
-        },
+        size: FrameSize { width: 640, height: 360 },
         detector: Arc::from("centerface@0"),
         faces: Vec::new(),
     }

@@ -38,10 +38,7 @@ impl Candidate {
     async fn owns_within(self, limit: Duration) -> Lease {
         let outcome = tokio::time::timeout(limit, self.task).await;
         assert!(self.health.is_ready());
-        outcome
-            .unwrap_or_else(|_| panic!("not the owner within {limit:?}"))
-            .unwrap()
-            .unwrap()
+        outcome.unwrap_or_else(|_| panic!("not the owner within {limit:?}")).unwrap().unwrap()
     }
 
     /// Ready, without being the owner.
@@ -52,9 +49,7 @@ impl Candidate {
 }
 
 async fn the_second_owner_stands_by_and_takes_over(site: Site) {
-    let first = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let first = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let second = Candidate::start(site.peer().await, "second");
     second.stands_by().await;
     // Longer than it takes a silent holder to lose it.
@@ -90,40 +85,25 @@ async fn never_two_owners(site: Site) {
 }
 
 async fn different_stages_have_different_owners(site: Site) {
-    let _track = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let _track = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let (check, stop, identify) = (Health::new().check("lease"), Shutdown::new(), site.peer().await);
     let lease = identify.lease("identify", "second", &check, &stop);
-    assert!(
-        tokio::time::timeout(Duration::from_secs(5), lease)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_some()
-    );
+    assert!(tokio::time::timeout(Duration::from_secs(5), lease).await.unwrap().unwrap().is_some());
 }
 
 async fn a_shutdown_ends_the_standing_by(site: Site) {
-    let first = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let first = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let second = Candidate::start(site.peer().await, "second");
     second.stands_by().await;
     second.stop.trigger();
-    let outcome = tokio::time::timeout(Duration::from_secs(5), second.task)
-        .await
-        .expect("it stops")
-        .unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(5), second.task).await.expect("it stops").unwrap();
     assert!(outcome.is_none());
     assert!(!first.lost().is_cancelled());
 }
 
 /// The owner's work ended by a panic, say: then nobody releases it, and nobody must keep it alive.
 async fn a_dropped_lease_is_given_up(site: Site) {
-    let first = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let first = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let second = Candidate::start(site.peer().await, "second");
     second.stands_by().await;
     drop(first);
@@ -135,9 +115,7 @@ async fn after_its_holder_has_vanished_another_takes_it() {
     let site = Site::nats().await;
     let url = site.url();
     let held = as_killed_process(async move {
-        let lease = Candidate::start(connect(url).await, "first")
-            .owns_within(PATIENCE)
-            .await;
+        let lease = Candidate::start(connect(url).await, "first").owns_within(PATIENCE).await;
         // Long enough for one renewal.
         tokio::time::sleep(Duration::from_millis(2_500)).await;
         lease
@@ -147,45 +125,29 @@ async fn after_its_holder_has_vanished_another_takes_it() {
     second.stands_by().await;
     let began = Instant::now();
     second.owns_within(2 * EXPIRES + Duration::from_secs(3)).await;
-    assert!(
-        began.elapsed() > EXPIRES / 2,
-        "taken after {:?}: a holder may be slow",
-        began.elapsed()
-    );
+    assert!(began.elapsed() > EXPIRES / 2, "taken after {:?}: a holder may be slow", began.elapsed());
     drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_broker_it_is_lost_in_time() {
     let mut site = Site::nats().await;
-    let lease = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let lease = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let began = Instant::now();
-    site.kill_server();
-    tokio::time::timeout(PATIENCE, lease.lost().cancelled())
-        .await
-        .expect("it is lost");
-    assert!(
-        began.elapsed() < EXPIRES + Duration::from_secs(6),
-        "noticed after {:?}",
-        began.elapsed()
-    );
+    site.kill_server().await;
+    tokio::time::timeout(PATIENCE, lease.lost().cancelled()).await.expect("it is lost");
+    assert!(began.elapsed() < EXPIRES + Duration::from_secs(6), "noticed after {:?}", began.elapsed());
     // Giving it back must not wait for the broker for ever.
-    tokio::time::timeout(PATIENCE, lease.release())
-        .await
-        .expect("it returns");
+    tokio::time::timeout(PATIENCE, lease.release()).await.expect("it returns");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_restart_of_the_broker_costs_nobody_the_lease() {
     let mut site = Site::nats().await;
-    let lease = Candidate::start(site.bus.clone(), "first")
-        .owns_within(PATIENCE)
-        .await;
+    let lease = Candidate::start(site.bus.clone(), "first").owns_within(PATIENCE).await;
     let second = Candidate::start(site.peer().await, "second");
     second.stands_by().await;
-    site.kill_server();
+    site.kill_server().await;
     site.restart_server();
     tokio::time::sleep(EXPIRES + Duration::from_secs(4)).await;
     assert!(!lease.lost().is_cancelled(), "the holder is well");

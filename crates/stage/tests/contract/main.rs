@@ -3,11 +3,7 @@
 //! Every test body is written once and takes a [`common::Site`]; [`on_both_buses`] runs it over memory and over a real
 //! nats-server of its own. What only a broker can do (vanish, hold foreign bytes) is tested over NATS alone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "test bodies and their helpers: a panic is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test bodies and their helpers: a panic is a failed test")]
 
 /// Makes of each named test body one test over memory and one over NATS.
 macro_rules! on_both_buses {

@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::common::{
-    MOMENT, PATIENCE, Site, as_killed_process, assert_nothing_comes, change, connect, eventually, faces,
-    frame, number, take, take_one,
+    MOMENT, PATIENCE, Site, as_killed_process, assert_nothing_comes, change, connect, eventually, faces, frame, number,
+    take, take_one,
 };
 
 over_nats!(
@@ -47,12 +47,7 @@ async fn settle_all<T: Wire>(deliveries: Vec<Delivery<T>>) {
 type Seen = Arc<Mutex<BTreeMap<(String, u64), u32>>>;
 
 /// Publishes numbered messages until it is told to stop; how many.
-async fn publish_numbers(
-    outlet: Outlet<IdentifyInput>,
-    camera: &str,
-    stop: Shutdown,
-    total: Arc<AtomicU64>,
-) -> u64 {
+async fn publish_numbers(outlet: Outlet<IdentifyInput>, camera: &str, stop: Shutdown, total: Arc<AtomicU64>) -> u64 {
     let mut at = 0;
     while !stop.is_cancelled() {
         outlet.publish(change(camera, at)).await.unwrap();
@@ -96,27 +91,17 @@ async fn every_stored_message_is_delivered(mut site: Site) {
             total.load(Ordering::SeqCst) > so_far.0 + 100 && seen.lock().unwrap().len() > so_far.1 + 100
         })
         .await;
-        site.kill_server();
+        site.kill_server().await;
         tokio::time::sleep(MOMENT * round).await;
         site.restart_server();
     }
     let so_far = total.load(Ordering::SeqCst);
-    eventually("publishing goes on", async || {
-        total.load(Ordering::SeqCst) > so_far + 50
-    })
-    .await;
+    eventually("publishing goes on", async || total.load(Ordering::SeqCst) > so_far + 50).await;
     stop_publishers.trigger();
     let counts = publishers.join_all().await;
-    let numbers = |(camera, count): (&str, u64)| {
-        (0..count)
-            .map(move |at| (camera.to_owned(), at))
-            .collect::<Vec<_>>()
-    };
+    let numbers = |(camera, count): (&str, u64)| (0..count).map(move |at| (camera.to_owned(), at)).collect::<Vec<_>>();
     let published: BTreeSet<(String, u64)> = counts.into_iter().flat_map(numbers).collect();
-    eventually("every message has been seen", async || {
-        seen.lock().unwrap().len() >= published.len()
-    })
-    .await;
+    eventually("every message has been seen", async || seen.lock().unwrap().len() >= published.len()).await;
     stop_consumer.trigger();
     consumer.await.unwrap();
     site.dead_letters(0).await;
@@ -124,36 +109,20 @@ async fn every_stored_message_is_delivered(mut site: Site) {
     let seen = seen.lock().unwrap();
     assert_eq!(seen.keys().cloned().collect::<BTreeSet<_>>(), published);
     let again = seen.values().filter(|times| **times > 1).count();
-    assert!(
-        again <= 3 * 2 * 16,
-        "{again} of {} came again: more than were under way",
-        seen.len()
-    );
+    assert!(again <= 3 * 2 * 16, "{again} of {} came again: more than were under way", seen.len());
 }
 
 async fn a_publisher_waits_for_the_broker(mut site: Site) {
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<IdentifyInput>("identify").await.unwrap();
-    site.kill_server();
+    site.kill_server().await;
     eventually("the loss is noticed", async || !site.bus.is_connected()).await;
     let mut publish = tokio::spawn(async move { outlet.publish(change("lobby", 1)).await });
-    assert!(
-        tokio::time::timeout(Duration::from_secs(2), &mut publish)
-            .await
-            .is_err(),
-        "nobody can have stored it"
-    );
+    assert!(tokio::time::timeout(Duration::from_secs(2), &mut publish).await.is_err(), "nobody can have stored it");
     let began = Instant::now();
-    assert!(
-        inbox.pull(16, MOMENT).await.is_err() || began.elapsed() < PATIENCE,
-        "a pull does not wait for ever"
-    );
+    assert!(inbox.pull(16, MOMENT).await.is_err() || began.elapsed() < PATIENCE, "a pull does not wait for ever");
     site.restart_server();
-    tokio::time::timeout(PATIENCE, publish)
-        .await
-        .expect("stored as soon as the broker is back")
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(PATIENCE, publish).await.expect("stored as soon as the broker is back").unwrap().unwrap();
     eventually("the bus is connected", async || site.bus.is_connected()).await;
     eventually("it is delivered", async || match inbox.pull(16, MOMENT).await {
         Ok(deliveries) => deliveries.iter().any(|delivery| number(&delivery.item).1 == 1),
@@ -164,20 +133,14 @@ async fn a_publisher_waits_for_the_broker(mut site: Site) {
 
 /// The streams of frames are in the broker's memory and gone with it: they are made anew by whoever misses them.
 async fn frames_flow_again(mut site: Site) {
-    let (outlet, mut inbox) = (
-        site.peer().await.outlet(),
-        site.bus.inbox::<Frame>("detect").await.unwrap(),
-    );
+    let (outlet, mut inbox) = (site.peer().await.outlet(), site.bus.inbox::<Frame>("detect").await.unwrap());
     for mode in [CaptureMode::Live, CaptureMode::Complete] {
         outlet.publish(frame("lobby", 0, mode)).await.unwrap();
         take_one(&mut inbox).await.done().await.unwrap();
     }
-    site.kill_server();
+    site.kill_server().await;
     site.restart_server();
-    for (mode, queue) in [
-        (CaptureMode::Complete, COMPLETE_FRAMES),
-        (CaptureMode::Live, LIVE_FRAMES),
-    ] {
+    for (mode, queue) in [(CaptureMode::Complete, COMPLETE_FRAMES), (CaptureMode::Live, LIVE_FRAMES)] {
         let published = outlet.publish(frame("lobby", 1, mode));
         tokio::time::timeout(PATIENCE, published)
             .await
@@ -188,10 +151,7 @@ async fn frames_flow_again(mut site: Site) {
             // Live frames grow old while the consumer finds its way back.
             seq += 1;
             outlet.publish(frame("lobby", seq, mode)).await.unwrap();
-            inbox
-                .pull(1, MOMENT)
-                .await
-                .is_ok_and(|deliveries| deliveries.iter().any(|d| d.item.mode == mode))
+            inbox.pull(1, MOMENT).await.is_ok_and(|deliveries| deliveries.iter().any(|d| d.item.mode == mode))
         })
         .await;
     }
@@ -201,18 +161,11 @@ async fn dead_letters_are_kept(mut site: Site) {
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<IdentifyInput>("identify").await.unwrap();
     outlet.publish(change("lobby", 1)).await.unwrap();
-    take_one(&mut inbox)
-        .await
-        .reject("no use".to_owned())
-        .await
-        .unwrap();
-    site.kill_server();
+    take_one(&mut inbox).await.reject("no use".to_owned()).await.unwrap();
+    site.kill_server().await;
     site.restart_server();
     eventually("the bus is connected", async || site.bus.is_connected()).await;
-    eventually("the broker answers", async || {
-        site.bus.dead_letters().await.is_ok()
-    })
-    .await;
+    eventually("the broker answers", async || site.bus.dead_letters().await.is_ok()).await;
     assert_eq!(site.dead_letters(1).await[0].reason, "no use");
 }
 
@@ -265,20 +218,9 @@ impl Outputs for Held {
 
 /// A stage that answers, whose confirmations are held back.
 async fn hold_up(bus: Bus, given: Arc<Mutex<Vec<u64>>>, hold: Hold, stop: Shutdown) -> Result<(), RunError> {
-    let stage = Answering::<Held> {
-        given,
-        output: PhantomData,
-    };
+    let stage = Answering::<Held> { given, output: PhantomData };
     let inbox = bus.inbox("contract").await.unwrap();
-    run_stage(
-        stage,
-        inbox,
-        hold,
-        RunnerConfig::new("contract", 0),
-        Health::new(),
-        stop,
-    )
-    .await
+    run_stage(stage, inbox, hold, RunnerConfig::new("contract", 0), Health::new(), stop).await
 }
 
 async fn publish_inputs(site: &Site, count: u64) {
@@ -290,16 +232,9 @@ async fn publish_inputs(site: &Site, count: u64) {
 
 /// The numbers that came out of the stage, sorted, once all inputs are settled.
 async fn outputs(site: &Site, count: usize) -> Vec<u64> {
-    eventually("every input is settled", async || {
-        site.stored::<IdentifyInput>(&VISITS).await == 0
-    })
-    .await;
+    eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     let mut downstream = site.bus.inbox::<FrameFaces>("track").await.unwrap();
-    let mut seen: Vec<u64> = take(&mut downstream, count)
-        .await
-        .iter()
-        .map(|d| d.item.frame.seq)
-        .collect();
+    let mut seen: Vec<u64> = take(&mut downstream, count).await.iter().map(|d| d.item.frame.seq).collect();
     assert_nothing_comes(&mut downstream).await;
     seen.sort_unstable();
     seen
@@ -309,19 +244,10 @@ async fn outputs(site: &Site, count: usize) -> Vec<u64> {
 async fn lost_in_the_middle_of_a_commit(mut site: Site) {
     publish_inputs(&site, 6).await;
     let (given, stop) = (Arc::default(), Shutdown::new());
-    let hold = Hold {
-        outlet: site.bus.outlet(),
-        stored: Arc::new(Semaphore::new(0)),
-        open: Shutdown::new(),
-    };
-    let running = tokio::spawn(hold_up(
-        site.bus.clone(),
-        Arc::clone(&given),
-        hold.clone(),
-        stop.clone(),
-    ));
+    let hold = Hold { outlet: site.bus.outlet(), stored: Arc::new(Semaphore::new(0)), open: Shutdown::new() };
+    let running = tokio::spawn(hold_up(site.bus.clone(), Arc::clone(&given), hold.clone(), stop.clone()));
     hold.stored.acquire_many(6).await.unwrap().forget();
-    site.kill_server();
+    site.kill_server().await;
     hold.open.trigger();
     // The acknowledgements reach nobody now.
     eventually("the loss is noticed", async || !site.bus.is_connected()).await;
@@ -342,25 +268,17 @@ async fn worker_lost_in_the_middle_of_a_commit(site: &Site) {
     let url = site.url();
     as_killed_process(async move {
         let bus = connect(url).await;
-        let hold = Hold {
-            outlet: bus.outlet(),
-            stored: Arc::new(Semaphore::new(0)),
-            open: Shutdown::new(),
-        };
+        let hold = Hold { outlet: bus.outlet(), stored: Arc::new(Semaphore::new(0)), open: Shutdown::new() };
         tokio::spawn(hold_up(bus, Arc::default(), hold.clone(), Shutdown::new()));
         hold.stored.acquire_many(6).await.unwrap().forget();
     })
     .await;
-    assert_eq!(
-        site.stored::<IdentifyInput>(&VISITS).await,
-        6,
-        "nothing was acknowledged"
-    );
+    assert_eq!(site.stored::<IdentifyInput>(&VISITS).await, 6, "nothing was acknowledged");
     assert_eq!(site.stored::<FrameFaces>(&FACES).await, 6);
 }
 
 async fn restart(site: &mut Site) {
-    site.kill_server();
+    site.kill_server().await;
     site.restart_server();
     eventually("the bus is connected", async || site.bus.is_connected()).await;
 }
@@ -368,21 +286,11 @@ async fn restart(site: &mut Site) {
 /// The next worker is given every input again, and has settled them.
 async fn the_next_worker_finishes_it(site: &Site) {
     let (given, stop): (Arc<Mutex<Vec<u64>>>, _) = (Arc::default(), Shutdown::new());
-    let hold = Hold {
-        outlet: site.bus.outlet(),
-        stored: Arc::new(Semaphore::new(0)),
-        open: Shutdown::new(),
-    };
+    let hold = Hold { outlet: site.bus.outlet(), stored: Arc::new(Semaphore::new(0)), open: Shutdown::new() };
     hold.open.trigger();
     let running = tokio::spawn(hold_up(site.bus.clone(), Arc::clone(&given), hold, stop.clone()));
-    eventually("every input comes again", async || {
-        given.lock().unwrap().len() >= 6
-    })
-    .await;
-    eventually("every input is settled", async || {
-        site.stored::<IdentifyInput>(&VISITS).await == 0
-    })
-    .await;
+    eventually("every input comes again", async || given.lock().unwrap().len() >= 6).await;
+    eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     stop.trigger();
     running.await.unwrap().unwrap();
     site.dead_letters(0).await;
@@ -416,12 +324,7 @@ async fn broker_and_worker_lost_after_the_outputs_were_taken(mut site: Site) {
     restart(&mut site).await;
     the_next_worker_finishes_it(&site).await;
     let again = downstream.pull(64, MOMENT).await.unwrap();
-    assert!(
-        again.len() <= 6
-            && again
-                .iter()
-                .all(|delivery| ids.contains(&delivery.item.message_id()))
-    );
+    assert!(again.len() <= 6 && again.iter().all(|delivery| ids.contains(&delivery.item.message_id())));
 }
 
 /// Restarts under a running stage: every input has its output, and nobody has to restart the stage.
@@ -429,16 +332,10 @@ async fn a_runner_works_through_it(mut site: Site) {
     let given = Arc::new(Mutex::new(Vec::new()));
     let stop = Shutdown::new();
     let running = tokio::spawn(run_stage(
-        Answering::<FrameFaces> {
-            given: Arc::clone(&given),
-            output: PhantomData,
-        },
+        Answering::<FrameFaces> { given: Arc::clone(&given), output: PhantomData },
         site.bus.inbox("contract").await.unwrap(),
         site.bus.outlet(),
-        RunnerConfig {
-            max_batch: 4,
-            ..RunnerConfig::new("contract", 0)
-        },
+        RunnerConfig { max_batch: 4, ..RunnerConfig::new("contract", 0) },
         Health::new(),
         stop.clone(),
     ));
@@ -452,13 +349,10 @@ async fn a_runner_works_through_it(mut site: Site) {
         }
     });
     eventually("the stage is at work", async || given.lock().unwrap().len() > 30).await;
-    site.kill_server();
+    site.kill_server().await;
     tokio::time::sleep(MOMENT).await;
     site.restart_server();
-    tokio::time::timeout(PATIENCE, publisher)
-        .await
-        .expect("publishing goes on")
-        .unwrap();
+    tokio::time::timeout(PATIENCE, publisher).await.expect("publishing goes on").unwrap();
 
     let mut downstream = site.bus.inbox::<FrameFaces>("track").await.unwrap();
     let mut seen = BTreeSet::new();
@@ -470,10 +364,7 @@ async fn a_runner_works_through_it(mut site: Site) {
     })
     .await;
     assert_eq!(seen, (0..total).collect::<BTreeSet<_>>());
-    eventually("every input is settled", async || {
-        site.stored::<IdentifyInput>(&VISITS).await == 0
-    })
-    .await;
+    eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     assert!(!running.is_finished());
     stop.trigger();
     running.await.unwrap().unwrap();
@@ -482,30 +373,18 @@ async fn a_runner_works_through_it(mut site: Site) {
 
 async fn services_answer_again(mut site: Site) {
     let stop = Shutdown::new();
-    let ann = Person {
-        id: PersonId::generate(),
-        name: "Ann".to_owned(),
-        templates: 1,
-        created: Utc::from_unix_ns(0),
-    };
+    let ann = Person { id: PersonId::generate(), name: "Ann".to_owned(), templates: 1, created: Utc::from_unix_ns(0) };
     let answer = ann.clone();
     let handler = move |_: PersonKey, _: Bytes| {
         let answer = answer.clone();
         async move { Ok(answer) }
     };
-    site.bus
-        .serve::<GetPerson, _, _>(handler, stop.clone())
-        .await
-        .unwrap();
+    site.bus.serve::<GetPerson, _, _>(handler, stop.clone()).await.unwrap();
     let client = ServiceClient::new(&site.peer().await);
     let key = PersonKey { id: ann.id };
-    let ask = async || {
-        client
-            .call::<GetPerson>(&key, Bytes::new(), Duration::from_secs(2))
-            .await
-    };
+    let ask = async || client.call::<GetPerson>(&key, Bytes::new(), Duration::from_secs(2)).await;
     assert_eq!(ask().await, Ok(ann.clone()));
-    site.kill_server();
+    site.kill_server().await;
     assert!(ask().await.is_err(), "nobody can have answered");
     site.restart_server();
     eventually("it is answered again", async || ask().await == Ok(ann.clone())).await;
@@ -515,68 +394,37 @@ async fn services_answer_again(mut site: Site) {
 async fn tables_are_kept_and_watched_again(mut site: Site) {
     let table = site.bus.table::<u32>("cameras").await.unwrap();
     table.put("lobby", &1).await.unwrap();
-    let mut entries = site
-        .peer()
-        .await
-        .table::<u32>("cameras")
-        .await
-        .unwrap()
-        .subscribe();
-    entries
-        .wait_for(|entries| entries.contains_key("lobby"))
-        .await
-        .unwrap();
-    site.kill_server();
+    let mut entries = site.peer().await.table::<u32>("cameras").await.unwrap().subscribe();
+    entries.wait_for(|entries| entries.contains_key("lobby")).await.unwrap();
+    site.kill_server().await;
     eventually("the loss is noticed", async || !site.bus.is_connected()).await;
-    assert_eq!(
-        entries.borrow().get("lobby"),
-        Some(&1),
-        "the last known entries stay"
-    );
+    assert_eq!(entries.borrow().get("lobby"), Some(&1), "the last known entries stay");
     site.restart_server();
-    eventually("the table can be written", async || {
-        table.put("gate", &2).await.is_ok()
-    })
-    .await;
+    eventually("the table can be written", async || table.put("gate", &2).await.is_ok()).await;
     assert_eq!(table.get("lobby").await.unwrap(), Some(1));
     let seen = entries.wait_for(|entries| entries.contains_key("gate"));
-    let seen = tokio::time::timeout(PATIENCE, seen)
-        .await
-        .expect("the change is seen")
-        .unwrap()
-        .clone();
+    let seen = tokio::time::timeout(PATIENCE, seen).await.expect("the change is seen").unwrap().clone();
     assert_eq!((seen["lobby"], seen["gate"]), (1, 2));
     table.delete("lobby").await.unwrap();
     let gone = entries.wait_for(|entries| !entries.contains_key("lobby"));
-    tokio::time::timeout(PATIENCE, gone)
-        .await
-        .expect("the removal is seen")
-        .unwrap();
+    tokio::time::timeout(PATIENCE, gone).await.expect("the removal is seen").unwrap();
 }
 
 async fn members_see_each_other_again(mut site: Site) {
     let stop = Shutdown::new();
     let mut first = join(&site.bus, "ingest", "first", stop.clone()).await.unwrap();
-    let mut second = join(&site.peer().await, "ingest", "second", stop.clone())
-        .await
-        .unwrap();
+    let mut second = join(&site.peer().await, "ingest", "second", stop.clone()).await.unwrap();
     let both = |members: &Vec<String>| members.len() == 2;
     for view in [&mut first, &mut second] {
-        tokio::time::timeout(PATIENCE, view.wait_for(both))
-            .await
-            .expect("both are there")
-            .unwrap();
+        tokio::time::timeout(PATIENCE, view.wait_for(both)).await.expect("both are there").unwrap();
     }
-    site.kill_server();
+    site.kill_server().await;
     tokio::time::sleep(MOMENT).await;
     site.restart_server();
     // Whatever each believed meanwhile: it comes to both again, and stays.
     tokio::time::sleep(Duration::from_secs(7)).await;
     for view in [&mut first, &mut second] {
-        tokio::time::timeout(PATIENCE, view.wait_for(both))
-            .await
-            .expect("both are there again")
-            .unwrap();
+        tokio::time::timeout(PATIENCE, view.wait_for(both)).await.expect("both are there again").unwrap();
     }
     stop.trigger();
 }

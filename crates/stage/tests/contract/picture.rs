@@ -18,11 +18,7 @@ fn planes(noise: u8) -> Planes {
         for x in 0..width {
             let slope = 40 + x * 120 / width + y * 40 / height;
             let edge = if (x / 64 + y / 64) % 2 == 0 { 20 } else { 0 };
-            samples.push(
-                u8::try_from(slope + edge)
-                    .unwrap()
-                    .saturating_add(random.u8(..=noise)),
-            );
+            samples.push(u8::try_from(slope + edge).unwrap().saturating_add(random.u8(..=noise)));
         }
     }
     for at in 0..width * height / 2 {
@@ -54,11 +50,7 @@ async fn a_frame_of_1080p_arrives(site: Site) {
     assert_eq!((got.planes.width(), got.planes.height()), SIZE);
     assert_eq!(got.planes.color(), sent.planes.color());
     let shared = std::ptr::eq(got.planes.plane(0).0.as_ptr(), sent.planes.plane(0).0.as_ptr());
-    assert_eq!(
-        shared,
-        !site.bus.is_nats(),
-        "in a process the samples are shared and never copied"
-    );
+    assert_eq!(shared, !site.bus.is_nats(), "in a process the samples are shared and never copied");
     let difference = difference(&got.planes, &sent.planes);
     assert!(difference < 4.0, "the picture is another one: {difference}");
     delivery.done().await.unwrap();
@@ -66,30 +58,15 @@ async fn a_frame_of_1080p_arrives(site: Site) {
 
 async fn frames_beyond_a_mebibyte_arrive(site: Site) {
     let planes = planes(80);
-    let size = frame_of("lobby", 0, CaptureMode::Complete, planes.clone())
-        .encode()
-        .unwrap()
-        .len();
-    assert!(
-        size > 1 << 20,
-        "{size} bytes are no test of the broker's default limit"
-    );
+    let size = frame_of("lobby", 0, CaptureMode::Complete, planes.clone()).encode().unwrap().len();
+    assert!(size > 1 << 20, "{size} bytes are no test of the broker's default limit");
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
     for seq in 0..4 {
-        outlet
-            .publish(frame_of("lobby", seq, CaptureMode::Complete, planes.clone()))
-            .await
-            .unwrap();
+        outlet.publish(frame_of("lobby", seq, CaptureMode::Complete, planes.clone())).await.unwrap();
     }
     let deliveries = take(&mut inbox, 4).await;
-    assert_eq!(
-        deliveries
-            .iter()
-            .map(|delivery| delivery.item.id.seq)
-            .collect::<Vec<_>>(),
-        [0, 1, 2, 3]
-    );
+    assert_eq!(deliveries.iter().map(|delivery| delivery.item.id.seq).collect::<Vec<_>>(), [0, 1, 2, 3]);
     for delivery in deliveries {
         delivery.done().await.unwrap();
     }

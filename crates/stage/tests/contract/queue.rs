@@ -32,16 +32,9 @@ async fn every_camera_keeps_its_order(site: Site) {
     let outlet = site.peer().await.outlet();
     let mut inbox = site.bus.inbox::<IdentifyInput>("identify").await.unwrap();
     for at in 0..60 {
-        outlet
-            .publish(change(["lobby", "gate", "yard"][at % 3], at as u64))
-            .await
-            .unwrap();
+        outlet.publish(change(["lobby", "gate", "yard"][at % 3], at as u64)).await.unwrap();
     }
-    assert_eq!(
-        site.stored::<IdentifyInput>(&VISITS).await,
-        60,
-        "stored before publish returned"
-    );
+    assert_eq!(site.stored::<IdentifyInput>(&VISITS).await, 60, "stored before publish returned");
     let mut last = std::collections::HashMap::new();
     for delivery in take(&mut inbox, 60).await {
         let (camera, at) = number(&delivery.item);
@@ -74,12 +67,7 @@ async fn the_same_message_is_stored_once(site: Site) {
 }
 
 async fn published_before_there_is_a_consumer(site: Site) {
-    site.peer()
-        .await
-        .outlet()
-        .publish(change("lobby", 1))
-        .await
-        .unwrap();
+    site.peer().await.outlet().publish(change("lobby", 1)).await.unwrap();
     let mut inbox = site.bus.inbox::<IdentifyInput>("identify").await.unwrap();
     assert_eq!(number(&take_one(&mut inbox).await.item).1, 1);
 }
@@ -92,21 +80,12 @@ async fn the_newest_two_of_each_camera(site: Site) -> String {
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
     for seq in 0..10 {
-        outlet
-            .publish(frame("busy", seq, CaptureMode::Live))
-            .await
-            .unwrap();
+        outlet.publish(frame("busy", seq, CaptureMode::Live)).await.unwrap();
         if seq < 3 {
-            outlet
-                .publish(frame("lobby", seq, CaptureMode::Live))
-                .await
-                .unwrap();
+            outlet.publish(frame("lobby", seq, CaptureMode::Live)).await.unwrap();
         }
     }
-    outlet
-        .publish(frame("quiet", 0, CaptureMode::Live))
-        .await
-        .unwrap();
+    outlet.publish(frame("quiet", 0, CaptureMode::Live)).await.unwrap();
     let mut seen = Vec::new();
     for delivery in take(&mut inbox, 5).await {
         seen.push(frame_number(&delivery.item));
@@ -140,29 +119,13 @@ async fn old_live_frames_are_dropped(site: Site) -> String {
     let _recording = metrics::set_default_local_recorder(&recorder);
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
-    outlet
-        .publish(frame("lobby", 0, CaptureMode::Live))
-        .await
-        .unwrap();
-    outlet
-        .publish(frame("lobby", 0, CaptureMode::Complete))
-        .await
-        .unwrap();
+    outlet.publish(frame("lobby", 0, CaptureMode::Live)).await.unwrap();
+    outlet.publish(frame("lobby", 0, CaptureMode::Complete)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    outlet
-        .publish(frame("lobby", 1, CaptureMode::Live))
-        .await
-        .unwrap();
-    let seen: BTreeSet<_> = take(&mut inbox, 2)
-        .await
-        .iter()
-        .map(|d| (d.item.id.seq, d.item.mode == CaptureMode::Live))
-        .collect();
-    assert_eq!(
-        seen,
-        BTreeSet::from([(0, false), (1, true)]),
-        "recorded frames do not grow old"
-    );
+    outlet.publish(frame("lobby", 1, CaptureMode::Live)).await.unwrap();
+    let seen: BTreeSet<_> =
+        take(&mut inbox, 2).await.iter().map(|d| (d.item.id.seq, d.item.mode == CaptureMode::Live)).collect();
+    assert_eq!(seen, BTreeSet::from([(0, false), (1, true)]), "recorded frames do not grow old");
     counted.render()
 }
 
@@ -183,10 +146,7 @@ async fn a_quiet_camera_is_not_pushed_out(site: Site) {
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
     outlet.publish(frame("busy", 0, CaptureMode::Live)).await.unwrap();
     outlet.publish(frame("busy", 1, CaptureMode::Live)).await.unwrap();
-    outlet
-        .publish(frame("quiet", 0, CaptureMode::Live))
-        .await
-        .unwrap();
+    outlet.publish(frame("quiet", 0, CaptureMode::Live)).await.unwrap();
     // The consumer takes one while the busy camera delivers five.
     let mut before = 0;
     let mut seq = 2;
@@ -200,10 +160,7 @@ async fn a_quiet_camera_is_not_pushed_out(site: Site) {
         before += 1;
         assert!(before <= 2, "{before} frames of the busy camera were taken first");
         for _ in 0..5 {
-            outlet
-                .publish(frame("busy", seq, CaptureMode::Live))
-                .await
-                .unwrap();
+            outlet.publish(frame("busy", seq, CaptureMode::Live)).await.unwrap();
             seq += 1;
         }
     }
@@ -212,45 +169,26 @@ async fn a_quiet_camera_is_not_pushed_out(site: Site) {
 async fn an_overtaken_frame_can_be_settled(site: Site) {
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
-    outlet
-        .publish(frame("lobby", 0, CaptureMode::Live))
-        .await
-        .unwrap();
+    outlet.publish(frame("lobby", 0, CaptureMode::Live)).await.unwrap();
     let old = take_one(&mut inbox).await;
     for seq in 1..5 {
-        outlet
-            .publish(frame("lobby", seq, CaptureMode::Live))
-            .await
-            .unwrap();
+        outlet.publish(frame("lobby", seq, CaptureMode::Live)).await.unwrap();
     }
     let began = Instant::now();
     old.done().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    let seqs: Vec<u64> = take(&mut inbox, 2)
-        .await
-        .iter()
-        .map(|delivery| delivery.item.id.seq)
-        .collect();
+    let seqs: Vec<u64> = take(&mut inbox, 2).await.iter().map(|delivery| delivery.item.id.seq).collect();
     assert_eq!(seqs, [3, 4]);
 }
 
 async fn live_frames_do_not_starve_recorded_ones(site: Site) {
     let outlet = site.bus.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
-    outlet
-        .publish(frame("tape", 0, CaptureMode::Complete))
-        .await
-        .unwrap();
+    outlet.publish(frame("tape", 0, CaptureMode::Complete)).await.unwrap();
     // There is always a live frame waiting, and the consumer takes one frame at a time, as detect does.
     for seq in 0..4 {
-        outlet
-            .publish(frame("lobby", 2 * seq, CaptureMode::Live))
-            .await
-            .unwrap();
-        outlet
-            .publish(frame("lobby", 2 * seq + 1, CaptureMode::Live))
-            .await
-            .unwrap();
+        outlet.publish(frame("lobby", 2 * seq, CaptureMode::Live)).await.unwrap();
+        outlet.publish(frame("lobby", 2 * seq + 1, CaptureMode::Live)).await.unwrap();
         let delivery = take_one(&mut inbox).await;
         let mode = delivery.item.mode;
         delivery.done().await.unwrap();
@@ -265,37 +203,20 @@ async fn a_full_queue_makes_the_publisher_wait(site: Site) {
     let outlet = site.peer().await.outlet();
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
     for seq in 0..8 {
-        outlet
-            .publish(frame("tape", seq, CaptureMode::Complete))
-            .await
-            .unwrap();
+        outlet.publish(frame("tape", seq, CaptureMode::Complete)).await.unwrap();
     }
     let mut ninth = tokio::spawn({
         let outlet = outlet.clone();
         async move { outlet.publish(frame("tape", 8, CaptureMode::Complete)).await }
     });
-    assert!(
-        tokio::time::timeout(MOMENT, &mut ninth).await.is_err(),
-        "there is no room for a ninth frame"
-    );
+    assert!(tokio::time::timeout(MOMENT, &mut ninth).await.is_err(), "there is no room for a ninth frame");
     // On loan is not gone: room is made by settling.
     let first = take_one(&mut inbox).await;
-    assert!(
-        tokio::time::timeout(MOMENT, &mut ninth).await.is_err(),
-        "the first frame is still under way"
-    );
+    assert!(tokio::time::timeout(MOMENT, &mut ninth).await.is_err(), "the first frame is still under way");
     assert_eq!(site.stored::<Frame>(&COMPLETE_FRAMES).await, 8);
     first.done().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), ninth)
-        .await
-        .expect("there is room now")
-        .unwrap()
-        .unwrap();
-    let rest: Vec<u64> = take(&mut inbox, 8)
-        .await
-        .iter()
-        .map(|delivery| delivery.item.id.seq)
-        .collect();
+    tokio::time::timeout(Duration::from_secs(10), ninth).await.expect("there is room now").unwrap().unwrap();
+    let rest: Vec<u64> = take(&mut inbox, 8).await.iter().map(|delivery| delivery.item.id.seq).collect();
     assert_eq!(rest, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
@@ -306,10 +227,7 @@ async fn waiting_publishers_lose_nothing(site: Site) {
         let outlet = site.peer().await.outlet();
         publishers.spawn(async move {
             for seq in 0..20 {
-                outlet
-                    .publish(frame(camera, seq, CaptureMode::Complete))
-                    .await
-                    .unwrap();
+                outlet.publish(frame(camera, seq, CaptureMode::Complete)).await.unwrap();
             }
         });
     }
@@ -324,11 +242,7 @@ async fn waiting_publishers_lose_nothing(site: Site) {
     publishers.join_all().await;
     assert_nothing_comes(&mut inbox).await;
     for camera in ["a", "b", "c"] {
-        let seqs: Vec<u64> = seen
-            .iter()
-            .filter(|(c, _)| c == camera)
-            .map(|(_, seq)| *seq)
-            .collect();
+        let seqs: Vec<u64> = seen.iter().filter(|(c, _)| c == camera).map(|(_, seq)| *seq).collect();
         assert_eq!(seqs, (0..20).collect::<Vec<_>>(), "{camera}");
     }
 }
@@ -342,41 +256,24 @@ async fn a_pull_takes_what_is_queued_at_once(site: Site) {
     let began = Instant::now();
     let three = inbox.pull(3, Duration::from_secs(20)).await.unwrap();
     let rest = inbox.pull(16, Duration::from_secs(20)).await.unwrap();
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "it waited for more: {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(5), "it waited for more: {:?}", began.elapsed());
     let numbers = |deliveries: &[_]| -> Vec<u64> {
-        deliveries
-            .iter()
-            .map(|d: &sightline_stage::bus::Delivery<_>| number(&d.item).1)
-            .collect()
+        deliveries.iter().map(|d: &sightline_stage::bus::Delivery<_>| number(&d.item).1).collect()
     };
-    assert_eq!(
-        (numbers(&three), numbers(&rest)),
-        (vec![0, 1, 2], vec![3, 4, 5, 6])
-    );
+    assert_eq!((numbers(&three), numbers(&rest)), (vec![0, 1, 2], vec![3, 4, 5, 6]));
 }
 
 async fn a_pull_waits_for_the_first_message(site: Site) {
     let inbox = site.bus.inbox::<IdentifyInput>("identify").await.unwrap();
     let outlet = site.peer().await.outlet();
-    waits_for_the_first(
-        inbox,
-        async move { outlet.publish(change("lobby", 1)).await.unwrap() },
-    )
-    .await;
+    waits_for_the_first(inbox, async move { outlet.publish(change("lobby", 1)).await.unwrap() }).await;
 }
 
 async fn a_pull_from_two_queues_waits_too(site: Site) {
     for mode in [CaptureMode::Live, CaptureMode::Complete] {
         let inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
         let outlet = site.peer().await.outlet();
-        waits_for_the_first(inbox, async move {
-            outlet.publish(frame("lobby", 1, mode)).await.unwrap()
-        })
-        .await;
+        waits_for_the_first(inbox, async move { outlet.publish(frame("lobby", 1, mode)).await.unwrap() }).await;
     }
 }
 
@@ -385,18 +282,9 @@ async fn waits_for_the_first<T: sightline_wire::Wire>(
     publish: impl Future<Output = ()> + Send + 'static,
 ) {
     let began = Instant::now();
-    assert!(
-        inbox
-            .pull(16, Duration::from_millis(500))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(inbox.pull(16, Duration::from_millis(500)).await.unwrap().is_empty());
     let waited = began.elapsed();
-    assert!(
-        (Duration::from_millis(400)..Duration::from_secs(5)).contains(&waited),
-        "{waited:?}"
-    );
+    assert!((Duration::from_millis(400)..Duration::from_secs(5)).contains(&waited), "{waited:?}");
 
     let publisher = tokio::spawn(async move {
         tokio::time::sleep(MOMENT).await;
@@ -417,12 +305,7 @@ async fn two_inboxes_share_the_work(site: Site) {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..2 {
-        let mut inbox = site
-            .peer()
-            .await
-            .inbox::<IdentifyInput>("identify")
-            .await
-            .unwrap();
+        let mut inbox = site.peer().await.inbox::<IdentifyInput>("identify").await.unwrap();
         let seen = std::sync::Arc::clone(&seen);
         workers.spawn(async move {
             while seen.lock().unwrap().len() < count {
@@ -440,10 +323,7 @@ async fn two_inboxes_share_the_work(site: Site) {
         outlet.publish(change("lobby", at as u64)).await.unwrap();
     }
     workers.join_all().await;
-    eventually("the queue is empty", async || {
-        site.stored::<IdentifyInput>(&VISITS).await == 0
-    })
-    .await;
+    eventually("the queue is empty", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     let seen = seen.lock().unwrap();
     let numbers: BTreeSet<u64> = seen.iter().map(|(_, at)| *at).collect();
     assert_eq!((seen.len(), numbers.len()), (count, count), "each message once");
@@ -463,15 +343,8 @@ async fn a_consumer_needs_a_proper_name(site: Site) {
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_is_named() {
-    let url = format!(
-        "nats://user:secret@127.0.0.1:{}",
-        sightline_testkit::process::free_port().unwrap()
-    );
-    let config = NatsConfig {
-        url,
-        credentials: None,
-        site: "contract".to_owned(),
-    };
+    let url = format!("nats://user:secret@127.0.0.1:{}", sightline_testkit::process::free_port().unwrap());
+    let config = NatsConfig { url, credentials: None, site: "contract".to_owned() };
     match Bus::nats(config.clone()).await {
         Err(error @ BusError::Unreachable { .. }) => {
             let text = error.to_string();
@@ -480,9 +353,6 @@ async fn a_broker_that_is_not_there_is_named() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("connected to nobody"),
     }
-    let dotted = NatsConfig {
-        site: "a.b".to_owned(),
-        ..config
-    };
+    let dotted = NatsConfig { site: "a.b".to_owned(), ..config };
     assert!(matches!(Bus::nats(dotted).await, Err(BusError::Name { .. })));
 }

@@ -7,17 +7,14 @@ use std::time::{Duration, Instant};
 
 use sightline_stage::bus::{BusError, Outlet};
 use sightline_stage::health::Health;
-use sightline_stage::{
-    Fault, Monotonic, Outbox, Outputs, RunError, RunnerConfig, Shutdown, Stage, run_stage,
-};
+use sightline_stage::{Fault, Monotonic, Outbox, Outputs, RunError, RunnerConfig, Shutdown, Stage, run_stage};
 use sightline_wire::subject::{COMPLETE_FRAMES, FACES, VISITS};
 use sightline_wire::{CaptureMode, Frame, FrameFaces, IdentifyInput, Wire};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::common::{
-    MOMENT, PATIENCE, Site, assert_nothing_comes, change, change_with, eventually, faces, frame, number,
-    take, take_one,
+    MOMENT, PATIENCE, Site, assert_nothing_comes, change, change_with, eventually, faces, frame, number, take, take_one,
 };
 
 on_both_buses!(
@@ -77,46 +74,21 @@ impl Running {
         S: Stage<In = IdentifyInput>,
     {
         let drain = Duration::from_secs(4);
-        Self::start_with(
-            site,
-            stage,
-            outlets,
-            RunnerConfig {
-                max_batch,
-                drain,
-                ..RunnerConfig::new(S::NAME, 0)
-            },
-        )
-        .await
+        Self::start_with(site, stage, outlets, RunnerConfig { max_batch, drain, ..RunnerConfig::new(S::NAME, 0) }).await
     }
 
-    async fn start_with<S>(
-        site: &Site,
-        stage: S,
-        outlets: <S::Out as Outputs>::Outlets,
-        config: RunnerConfig,
-    ) -> Self
+    async fn start_with<S>(site: &Site, stage: S, outlets: <S::Out as Outputs>::Outlets, config: RunnerConfig) -> Self
     where
         S: Stage<In = IdentifyInput>,
     {
         let stop = Shutdown::new();
         let inbox = site.bus.inbox("contract").await.unwrap();
-        let task = tokio::spawn(run_stage(
-            stage,
-            inbox,
-            outlets,
-            config,
-            Health::new(),
-            stop.clone(),
-        ));
+        let task = tokio::spawn(run_stage(stage, inbox, outlets, config, Health::new(), stop.clone()));
         Self { task, stop }
     }
 
     async fn end(self) -> Result<(), RunError> {
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .expect("the runner ends")
-            .unwrap()
+        tokio::time::timeout(PATIENCE, self.task).await.expect("the runner ends").unwrap()
     }
 
     async fn stop(self) -> Result<(), RunError> {
@@ -145,10 +117,7 @@ async fn downstream(site: &Site, count: usize) -> Vec<u64> {
 }
 
 async fn all_inputs_are_settled(site: &Site) {
-    eventually("every input is settled", async || {
-        site.stored::<IdentifyInput>(&VISITS).await == 0
-    })
-    .await;
+    eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
 }
 
 async fn everything_arrives_in_order(site: Site) {
@@ -187,11 +156,7 @@ impl Outputs for Gated {
 }
 
 async fn outputs_are_stored_before_the_input_is_settled(site: Site) {
-    let gate = Gate {
-        outlet: site.bus.outlet(),
-        stored: Arc::new(Semaphore::new(0)),
-        open: Shutdown::new(),
-    };
+    let gate = Gate { outlet: site.bus.outlet(), stored: Arc::new(Semaphore::new(0)), open: Shutdown::new() };
     let stage = work(|batch: &[IdentifyInput], out| {
         batch.iter().for_each(|input| out.emit(Gated(answer(input))));
         Ok(())
@@ -201,11 +166,7 @@ async fn outputs_are_stored_before_the_input_is_settled(site: Site) {
     gate.stored.acquire().await.unwrap().forget();
     tokio::time::sleep(MOMENT).await;
     assert_eq!(site.stored::<FrameFaces>(&FACES).await, 1);
-    assert_eq!(
-        site.stored::<IdentifyInput>(&VISITS).await,
-        3,
-        "the first output is not confirmed yet"
-    );
+    assert_eq!(site.stored::<IdentifyInput>(&VISITS).await, 3, "the first output is not confirmed yet");
     gate.open.trigger();
     all_inputs_are_settled(&site).await;
     assert_eq!(downstream(&site, 3).await, [0, 1, 2]);
@@ -258,23 +219,17 @@ async fn after_one_fault_the_batch_comes_again(site: Site) {
 }
 
 async fn several_faults_in_a_row_end_the_stage(site: Site) {
-    let stage =
-        work(|_: &[IdentifyInput], _: &mut Outbox<FrameFaces>| Err(Fault("the model is gone".to_owned())));
+    let stage = work(|_: &[IdentifyInput], _: &mut Outbox<FrameFaces>| Err(Fault("the model is gone".to_owned())));
     publish(&site, 0..1).await;
     let running = Running::start(&site, stage, site.bus.outlet(), 16).await;
     let stop = running.stop.clone();
     match running.end().await {
-        Err(RunError::Faults {
-            stage: "contract",
-            times: 3,
-            fault,
-        }) => assert_eq!(fault.to_string(), "the model is gone"),
+        Err(RunError::Faults { stage: "contract", times: 3, fault }) => {
+            assert_eq!(fault.to_string(), "the model is gone")
+        }
         other => panic!("{other:?}"),
     }
-    assert!(
-        !stop.is_cancelled(),
-        "whoever owns the stage decides what ends with it"
-    );
+    assert!(!stop.is_cancelled(), "whoever owns the stage decides what ends with it");
     // The message is somebody else's now.
     let mut inbox = site.bus.inbox::<IdentifyInput>("contract").await.unwrap();
     let again = take_one(&mut inbox).await;
@@ -289,10 +244,7 @@ async fn a_panic_ends_the_stage_and_the_message_comes_again(site: Site) {
     });
     let running = Running::start(&site, stage, site.bus.outlet(), 1).await;
     publish(&site, 7..8).await;
-    assert!(matches!(
-        running.end().await,
-        Err(RunError::Panicked { stage: "contract" })
-    ));
+    assert!(matches!(running.end().await, Err(RunError::Panicked { stage: "contract" })));
     let mut inbox = site.bus.inbox::<IdentifyInput>("contract").await.unwrap();
     let again = take_one(&mut inbox).await;
     assert_eq!(number(&again.item).1, 7);
@@ -319,10 +271,7 @@ async fn a_shutdown_finishes_what_is_under_way(site: Site) {
     let (go_on, wait) = std::sync::mpsc::sync_channel(1);
     publish(&site, 0..40).await;
     let running = Running::start(&site, slow(Arc::clone(&begun), wait), site.bus.outlet(), 1).await;
-    eventually("the first batch has begun", async || {
-        begun.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    eventually("the first batch has begun", async || begun.load(Ordering::SeqCst) == 1).await;
     running.stop.trigger();
     tokio::time::sleep(MOMENT).await;
     assert!(!running.task.is_finished(), "the first batch is still computed");
@@ -330,14 +279,8 @@ async fn a_shutdown_finishes_what_is_under_way(site: Site) {
     running.end().await.unwrap();
 
     let done = begun.load(Ordering::SeqCst);
-    assert!(
-        (1..=4).contains(&done),
-        "{done} were begun: after a shutdown nothing more is pulled"
-    );
-    assert_eq!(
-        downstream(&site, done).await,
-        (0..done as u64).collect::<Vec<_>>()
-    );
+    assert!((1..=4).contains(&done), "{done} were begun: after a shutdown nothing more is pulled");
+    assert_eq!(downstream(&site, done).await, (0..done as u64).collect::<Vec<_>>());
     // The rest waits for the next one, and nothing is under way.
     assert_eq!(site.stored::<IdentifyInput>(&VISITS).await, 40 - done);
     let mut inbox = site.bus.inbox::<IdentifyInput>("contract").await.unwrap();
@@ -366,18 +309,12 @@ async fn a_stage_that_hangs_does_not_keep_the_process(site: Site) {
     let (go_on, wait) = std::sync::mpsc::sync_channel::<()>(1);
     publish(&site, 0..1).await;
     let drain = Duration::from_millis(500);
-    let config = RunnerConfig {
-        drain,
-        ..RunnerConfig::new("contract", 0)
-    };
+    let config = RunnerConfig { drain, ..RunnerConfig::new("contract", 0) };
     let running = Running::start_with(&site, slow(Arc::clone(&begun), wait), site.bus.outlet(), config).await;
     eventually("the batch has begun", async || begun.load(Ordering::SeqCst) == 1).await;
     let began = Instant::now();
     match running.stop().await {
-        Err(RunError::Drain {
-            stage: "contract",
-            within,
-        }) => assert_eq!(within, drain),
+        Err(RunError::Drain { stage: "contract", within }) => assert_eq!(within, drain),
         other => panic!("{other:?}"),
     }
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
@@ -419,17 +356,9 @@ async fn time_passes_without_input(site: Site) {
     let began = Instant::now();
     let running = Running::start(&site, Clockwork { ticks: 0, last: None }, site.bus.outlet(), 16).await;
     assert_eq!(downstream(&site, 10).await, (1..=10).collect::<Vec<_>>());
-    assert!(
-        began.elapsed() < Duration::from_secs(9),
-        "four times a second, not {:?} for ten",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(9), "four times a second, not {:?} for ten", began.elapsed());
     running.stop().await.unwrap();
-    assert_eq!(
-        downstream(&site, 1).await,
-        [11],
-        "the last word of an orderly shutdown"
-    );
+    assert_eq!(downstream(&site, 1).await, [11], "the last word of an orderly shutdown");
 }
 
 async fn a_full_queue_downstream_stops_the_pulling(site: Site) {
@@ -437,32 +366,17 @@ async fn a_full_queue_downstream_stops_the_pulling(site: Site) {
     let counter = Arc::clone(&begun);
     let stage = work(move |batch: &[IdentifyInput], out| {
         counter.fetch_add(batch.len(), Ordering::SeqCst);
-        batch
-            .iter()
-            .for_each(|input| out.emit(frame("tape", number(input).1, CaptureMode::Complete)));
+        batch.iter().for_each(|input| out.emit(frame("tape", number(input).1, CaptureMode::Complete)));
         Ok(())
     });
     publish(&site, 0..40).await;
     let running = Running::start(&site, stage, site.bus.outlet::<Frame>(), 1).await;
-    eventually("the queue downstream is full", async || {
-        site.stored::<Frame>(&COMPLETE_FRAMES).await == 8
-    })
-    .await;
+    eventually("the queue downstream is full", async || site.stored::<Frame>(&COMPLETE_FRAMES).await == 8).await;
     // One batch waits to be stored, one for that, one to be handed over.
-    eventually("the stage stands still", async || {
-        begun.load(Ordering::SeqCst) >= 10
-    })
-    .await;
+    eventually("the stage stands still", async || begun.load(Ordering::SeqCst) >= 10).await;
     tokio::time::sleep(MOMENT).await;
-    assert!(
-        begun.load(Ordering::SeqCst) <= 11,
-        "{} of 40 were computed",
-        begun.load(Ordering::SeqCst)
-    );
-    assert!(
-        site.stored::<IdentifyInput>(&VISITS).await >= 31,
-        "only what is stored downstream is settled"
-    );
+    assert!(begun.load(Ordering::SeqCst) <= 11, "{} of 40 were computed", begun.load(Ordering::SeqCst));
+    assert!(site.stored::<IdentifyInput>(&VISITS).await >= 31, "only what is stored downstream is settled");
 
     let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
     for seq in 0..40 {
@@ -487,11 +401,7 @@ async fn an_output_that_cannot_be_sent_blocks_nothing(site: Site) {
         }
         Ok(())
     });
-    site.bus
-        .outlet()
-        .publish(change_with("lobby", 1, "large".to_owned()))
-        .await
-        .unwrap();
+    site.bus.outlet().publish(change_with("lobby", 1, "large".to_owned())).await.unwrap();
     publish(&site, 2..4).await;
     let running = Running::start(&site, stage, site.bus.outlet(), 16).await;
     let expected: &[u64] = if site.bus.is_nats() { &[2, 3] } else { &[1, 2, 3] };

@@ -51,21 +51,11 @@ impl Call for Echo {
 }
 
 fn say(text: &str) -> Request {
-    Request {
-        text: text.to_owned(),
-        fail: None,
-        panic: false,
-        wait_ms: 0,
-        times: 1,
-    }
+    Request { text: text.to_owned(), fail: None, panic: false, wait_ms: 0, times: 1 }
 }
 
 fn sum(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| at as u64 * u64::from(*byte))
-        .sum()
+    bytes.iter().enumerate().map(|(at, byte)| at as u64 * u64::from(*byte)).sum()
 }
 
 async fn echo(request: Request, attachment: Bytes) -> Result<Reply, Failure> {
@@ -73,11 +63,7 @@ async fn echo(request: Request, attachment: Bytes) -> Result<Reply, Failure> {
     assert!(!request.panic, "a defect that the test has made");
     match request.fail {
         Some(kind) => Err(Failure::new(kind, request.text)),
-        None => Ok(Reply {
-            text: request.text.repeat(request.times),
-            length: attachment.len(),
-            sum: sum(&attachment),
-        }),
+        None => Ok(Reply { text: request.text.repeat(request.times), length: attachment.len(), sum: sum(&attachment) }),
     }
 }
 
@@ -100,18 +86,8 @@ async fn a_call_is_answered(site: Site) {
     let (client, _stop) = served(&site).await;
     let text = "ä \"quoted\"\n\u{1F600}";
     let attachment = Bytes::from_static(b"\x00\xff\x01");
-    let reply = client
-        .call::<Echo>(&say(text), attachment.clone(), PATIENCE)
-        .await
-        .unwrap();
-    assert_eq!(
-        reply,
-        Reply {
-            text: text.to_owned(),
-            length: 3,
-            sum: sum(&attachment)
-        }
-    );
+    let reply = client.call::<Echo>(&say(text), attachment.clone(), PATIENCE).await.unwrap();
+    assert_eq!(reply, Reply { text: text.to_owned(), length: 3, sum: sum(&attachment) });
     assert_eq!(call(&client, &say("")).await.unwrap().length, 0);
 }
 
@@ -126,33 +102,18 @@ async fn failures_keep_their_kind(site: Site) {
         FailureKind::Timeout,
         FailureKind::Internal,
     ] {
-        let request = Request {
-            fail: Some(kind),
-            ..say("no person has this id")
-        };
-        assert_eq!(
-            call(&client, &request).await,
-            Err(Failure::new(kind, "no person has this id"))
-        );
+        let request = Request { fail: Some(kind), ..say("no person has this id") };
+        assert_eq!(call(&client, &request).await, Err(Failure::new(kind, "no person has this id")));
     }
 }
 
 async fn without_an_answer_there_is_a_timeout(site: Site) {
     let (client, _stop) = served(&site).await;
-    let request = Request {
-        wait_ms: 20_000,
-        ..say("slow")
-    };
+    let request = Request { wait_ms: 20_000, ..say("slow") };
     let began = Instant::now();
-    let answer = client
-        .call::<Echo>(&request, Bytes::new(), Duration::from_millis(300))
-        .await;
+    let answer = client.call::<Echo>(&request, Bytes::new(), Duration::from_millis(300)).await;
     assert_eq!(kind(answer), FailureKind::Timeout);
-    assert!(
-        (Duration::from_millis(290)..Duration::from_secs(5)).contains(&began.elapsed()),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!((Duration::from_millis(290)..Duration::from_secs(5)).contains(&began.elapsed()), "{:?}", began.elapsed());
     // The service itself is well.
     call(&client, &say("quick")).await.unwrap();
 }
@@ -161,46 +122,23 @@ async fn nobody_serves(site: Site) {
     let client = ServiceClient::new(&site.bus);
     let began = Instant::now();
     assert_eq!(kind(call(&client, &say("hello")).await), FailureKind::Unavailable);
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "said at once, not after {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(5), "said at once, not after {:?}", began.elapsed());
 }
 
 async fn large_attachments(site: Site) {
     let (client, _stop) = served(&site).await;
     for size in [1 << 20, 5 << 20] {
         let attachment: Bytes = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        let reply = client
-            .call::<Echo>(&say("picture"), attachment.clone(), PATIENCE)
-            .await
-            .unwrap();
+        let reply = client.call::<Echo>(&say("picture"), attachment.clone(), PATIENCE).await.unwrap();
         assert_eq!((reply.length, reply.sum), (size, sum(&attachment)));
     }
     if site.bus.is_nats() {
-        let answer = client
-            .call::<Echo>(&say("picture"), Bytes::from(vec![0; 9 << 20]), PATIENCE)
-            .await;
+        let answer = client.call::<Echo>(&say("picture"), Bytes::from(vec![0; 9 << 20]), PATIENCE).await;
         assert_eq!(kind(answer), FailureKind::TooLarge);
         let began = Instant::now();
-        let answer = call(
-            &client,
-            &Request {
-                times: 9 << 20,
-                ..say("x")
-            },
-        )
-        .await;
-        assert_eq!(
-            kind(answer),
-            FailureKind::TooLarge,
-            "an answer can be too large as well"
-        );
-        assert!(
-            began.elapsed() < PATIENCE / 2,
-            "said at once, not at the deadline"
-        );
+        let answer = call(&client, &Request { times: 9 << 20, ..say("x") }).await;
+        assert_eq!(kind(answer), FailureKind::TooLarge, "an answer can be too large as well");
+        assert!(began.elapsed() < PATIENCE / 2, "said at once, not at the deadline");
     }
 }
 
@@ -211,15 +149,8 @@ async fn many_callers_at_once(site: Site) {
         let client = client.clone();
         callers.spawn(async move {
             let text = at.to_string();
-            let request = Request {
-                wait_ms: 50,
-                ..say(&text)
-            };
-            assert_eq!(
-                call(&client, &request).await.unwrap().text,
-                text,
-                "everybody gets the own answer"
-            );
+            let request = Request { wait_ms: 50, ..say(&text) };
+            assert_eq!(call(&client, &request).await.unwrap().text, text, "everybody gets the own answer");
         });
     }
     callers.join_all().await;
@@ -228,19 +159,9 @@ async fn many_callers_at_once(site: Site) {
 async fn a_handler_that_panics(site: Site) {
     let (client, _stop) = served(&site).await;
     let began = Instant::now();
-    let answer = call(
-        &client,
-        &Request {
-            panic: true,
-            ..say("hello")
-        },
-    )
-    .await;
+    let answer = call(&client, &Request { panic: true, ..say("hello") }).await;
     assert_eq!(kind(answer), FailureKind::Internal);
-    assert!(
-        began.elapsed() < PATIENCE / 2,
-        "said at once, not at the deadline"
-    );
+    assert!(began.elapsed() < PATIENCE / 2, "said at once, not at the deadline");
     call(&client, &say("still there")).await.unwrap();
 }
 
@@ -249,9 +170,7 @@ async fn after_a_shutdown_it_is_not_served(site: Site) {
     call(&client, &say("hello")).await.unwrap();
     stop.trigger();
     eventually("nobody serves it any more", async || {
-        let answer = client
-            .call::<Echo>(&say("hello"), Bytes::new(), Duration::from_secs(2))
-            .await;
+        let answer = client.call::<Echo>(&say("hello"), Bytes::new(), Duration::from_secs(2)).await;
         answer.is_err_and(|failure| failure.kind == FailureKind::Unavailable)
     })
     .await;
@@ -267,11 +186,7 @@ async fn calls_under_way_are_answered_at_a_shutdown(site: Site) {
             async move {
                 begun.fetch_add(1, Ordering::SeqCst);
                 go_on.cancelled().await;
-                Ok(Reply {
-                    text: request.text,
-                    length: 0,
-                    sum: 0,
-                })
+                Ok(Reply { text: request.text, length: 0, sum: 0 })
             }
         }
     };
@@ -299,15 +214,8 @@ async fn another_server_takes_over(site: Site) {
     let (client, stop) = served(&site).await;
     let other = Shutdown::new();
     stop.trigger();
-    site.peer()
-        .await
-        .serve::<Echo, _, _>(echo, other.clone())
-        .await
-        .unwrap();
-    eventually("the other one answers", async || {
-        call(&client, &say("hello")).await.is_ok()
-    })
-    .await;
+    site.peer().await.serve::<Echo, _, _>(echo, other.clone()).await.unwrap();
+    eventually("the other one answers", async || call(&client, &say("hello")).await.is_ok()).await;
     for _ in 0..20 {
         call(&client, &say("hello")).await.unwrap();
     }

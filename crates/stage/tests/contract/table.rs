@@ -21,16 +21,9 @@ on_both_buses!(
 const BAD_NAMES: [&str; 7] = ["", "a.b", "two words", "*", ">", "ä", "a/b"];
 
 /// The entries as soon as `holds`.
-async fn seen<V>(
-    entries: &mut watch::Receiver<Entries<V>>,
-    holds: impl Fn(&Entries<V>) -> bool,
-) -> Entries<V> {
+async fn seen<V>(entries: &mut watch::Receiver<Entries<V>>, holds: impl Fn(&Entries<V>) -> bool) -> Entries<V> {
     let waiting = entries.wait_for(holds);
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .expect("the change is seen")
-        .unwrap()
-        .clone()
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the change is seen").unwrap().clone()
 }
 
 fn keys<V>(entries: &Entries<V>) -> Vec<&str> {
@@ -59,18 +52,9 @@ async fn who_watches_sees_every_change(site: Site) {
     let table: Table<u32> = site.bus.table("cameras").await.unwrap();
     table.put("before", &1).await.unwrap();
     let mut own = table.subscribe();
-    let mut foreign = site
-        .peer()
-        .await
-        .table::<u32>("cameras")
-        .await
-        .unwrap()
-        .subscribe();
+    let mut foreign = site.peer().await.table::<u32>("cameras").await.unwrap().subscribe();
     for entries in [&mut own, &mut foreign] {
-        assert_eq!(
-            keys(&seen(entries, |entries| !entries.is_empty()).await),
-            ["before"]
-        );
+        assert_eq!(keys(&seen(entries, |entries| !entries.is_empty()).await), ["before"]);
     }
     table.put("later", &2).await.unwrap();
     for entries in [&mut own, &mut foreign] {
@@ -84,10 +68,7 @@ async fn who_watches_sees_every_change(site: Site) {
     }
     table.put("before", &4).await.unwrap();
     for entries in [&mut own, &mut foreign] {
-        assert_eq!(
-            seen(entries, |entries| entries.contains_key("before")).await["before"],
-            4
-        );
+        assert_eq!(seen(entries, |entries| entries.contains_key("before")).await["before"], 4);
     }
 }
 
@@ -98,13 +79,7 @@ async fn who_comes_later_sees_everything(site: Site) {
     }
     table.delete("camera-7").await.unwrap();
     let began = Instant::now();
-    let mut entries = site
-        .peer()
-        .await
-        .table::<usize>("cameras")
-        .await
-        .unwrap()
-        .subscribe();
+    let mut entries = site.peer().await.table::<usize>("cameras").await.unwrap().subscribe();
     let now = seen(&mut entries, |entries| entries.len() >= 49).await;
     assert!(now.iter().all(|(key, at)| *key == format!("camera-{at}")) && !now.contains_key("camera-7"));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
@@ -122,10 +97,7 @@ async fn many_writers_of_different_keys(site: Site) {
         });
     }
     writers.join_all().await;
-    let settled = seen(&mut entries, |entries| {
-        entries.len() == 4 && entries.values().all(|value| *value == 19)
-    })
-    .await;
+    let settled = seen(&mut entries, |entries| entries.len() == 4 && entries.values().all(|value| *value == 19)).await;
     assert_eq!(settled.len(), 4);
 }
 
@@ -137,12 +109,7 @@ async fn changes_of_one_entry_follow_each_other(site: Site) {
         writers.spawn(async move {
             let mut claimed = Vec::new();
             for _ in 0..10 {
-                claimed.push(
-                    table
-                        .change("lobby", |before| before.unwrap_or(0) + 1)
-                        .await
-                        .unwrap(),
-                );
+                claimed.push(table.change("lobby", |before| before.unwrap_or(0) + 1).await.unwrap());
             }
             claimed
         });
@@ -153,24 +120,11 @@ async fn changes_of_one_entry_follow_each_other(site: Site) {
     let table: Table<u64> = site.bus.table("epochs").await.unwrap();
     assert_eq!(table.get("lobby").await.unwrap(), Some(40));
     table.delete("lobby").await.unwrap();
-    assert_eq!(
-        table
-            .change("lobby", |before| before.unwrap_or(100))
-            .await
-            .unwrap(),
-        100,
-        "after a removal"
-    );
+    assert_eq!(table.change("lobby", |before| before.unwrap_or(100)).await.unwrap(), 100, "after a removal");
 }
 
 async fn entries_of_another_type_are_left_out(site: Site) {
-    site.bus
-        .table::<String>("cameras")
-        .await
-        .unwrap()
-        .put("words", &"no number".to_owned())
-        .await
-        .unwrap();
+    site.bus.table::<String>("cameras").await.unwrap().put("words", &"no number".to_owned()).await.unwrap();
     let table: Table<u32> = site.bus.table("cameras").await.unwrap();
     table.put("number", &7).await.unwrap();
     let now = seen(&mut table.subscribe(), |entries| !entries.is_empty()).await;
@@ -182,17 +136,9 @@ async fn names_that_cannot_be(site: Site) {
     let table: Table<u32> = site.bus.table("cameras").await.unwrap();
     let long = "a".repeat(65);
     for name in BAD_NAMES.into_iter().chain([long.as_str()]) {
-        assert!(
-            matches!(site.bus.table::<u32>(name).await, Err(BusError::Name { .. })),
-            "{name:?}"
-        );
+        assert!(matches!(site.bus.table::<u32>(name).await, Err(BusError::Name { .. })), "{name:?}");
         let change = table.change(name, |before| before.unwrap_or(0)).await.map(drop);
-        for outcome in [
-            table.put(name, &1).await,
-            table.delete(name).await,
-            table.get(name).await.map(drop),
-            change,
-        ] {
+        for outcome in [table.put(name, &1).await, table.delete(name).await, table.get(name).await.map(drop), change] {
             match outcome {
                 Err(BusError::Name { name: said, .. }) => assert_eq!(said, name),
                 other => panic!("{name:?}: {other:?}"),

@@ -40,31 +40,15 @@ impl Connection {
         self.jetstream()
             .get_or_create_stream(config)
             .await
-            .map_err(|error| {
-                self.unusable(format!("the stream of dead letters cannot be created: {error}"))
-            })?;
+            .map_err(|error| self.unusable(format!("the stream of dead letters cannot be created: {error}")))?;
         Ok(())
     }
 
     pub(in crate::bus) async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
-        let request = |error: String| BusError::Request {
-            what: "reading the dead letters",
-            reason: error,
-        };
-        let mut stream = self
-            .jetstream()
-            .get_stream(self.name("dead"))
-            .await
-            .map_err(|e| request(e.to_string()))?;
-        let state = stream
-            .info()
-            .await
-            .map_err(|e| request(e.to_string()))?
-            .state
-            .clone();
-        let first = state
-            .first_sequence
-            .max(state.last_sequence.saturating_sub(NEWEST - 1));
+        let request = |error: String| BusError::Request { what: "reading the dead letters", reason: error };
+        let mut stream = self.jetstream().get_stream(self.name("dead")).await.map_err(|e| request(e.to_string()))?;
+        let state = stream.info().await.map_err(|e| request(e.to_string()))?.state.clone();
+        let first = state.first_sequence.max(state.last_sequence.saturating_sub(NEWEST - 1));
         let mut letters = Vec::new();
         for sequence in first..=state.last_sequence {
             let Ok(message) = stream.get_raw_message(sequence).await else {
@@ -89,10 +73,7 @@ impl Connection {
         if letter.bytes.len() > room {
             let size = letter.bytes.len();
             letter.bytes.truncate(room);
-            letter.reason = format!(
-                "{} (cut from {size} to {room} bytes)",
-                one_line(&letter.reason, LONGEST_TEXT / 2)
-            );
+            letter.reason = format!("{} (cut from {size} to {room} bytes)", one_line(&letter.reason, LONGEST_TEXT / 2));
         }
         let original_id = one_line(&letter.message_id, LONGEST_TEXT);
         let mut headers = HeaderMap::new();
@@ -102,28 +83,13 @@ impl Connection {
         headers.insert(HEADER_AT, letter.at.unix_ns().to_string());
         headers.insert(HEADER_ORIGINAL_ID, original_id.as_str());
         let id = format!("dead/{}/{original_id}", letter.stage);
-        let message = PublishMessage::build()
-            .payload(letter.bytes)
-            .headers(headers)
-            .message_id(id);
-        let failed = |reason: String| BusError::Request {
-            what: "storing a dead letter",
-            reason,
-        };
+        let message = PublishMessage::build().payload(letter.bytes).headers(headers).message_id(id);
+        let failed = |reason: String| BusError::Request { what: "storing a dead letter", reason };
         let subject = self.subject(&format!("dead.{}", letter.stage));
-        let stored = self
-            .jetstream()
-            .send_publish(subject, message)
-            .await
-            .map_err(|e| failed(e.to_string()))?;
+        let stored = self.jetstream().send_publish(subject, message).await.map_err(|e| failed(e.to_string()))?;
         stored.await.map_err(|e| failed(e.to_string()))?;
         metrics::dead_letter(&letter.stage);
-        tracing::warn!(
-            stage = letter.stage,
-            reason = letter.reason,
-            id = letter.message_id,
-            "dead letter"
-        );
+        tracing::warn!(stage = letter.stage, reason = letter.reason, id = letter.message_id, "dead letter");
         Ok(())
     }
 }

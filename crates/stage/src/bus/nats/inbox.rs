@@ -68,11 +68,7 @@ impl<T: Wire> NatsInbox<T> {
         })
     }
 
-    pub(in crate::bus) async fn pull(
-        &mut self,
-        max: usize,
-        wait: Duration,
-    ) -> Result<Vec<Delivery<T>>, BusError> {
+    pub(in crate::bus) async fn pull(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery<T>>, BusError> {
         let deadline = Instant::now() + wait;
         loop {
             if !self.connection.is_connected() {
@@ -101,9 +97,7 @@ impl<T: Wire> NatsInbox<T> {
             self.next_source = (self.next_source + 1) % self.sources.len();
             if count < max {
                 let source = &mut self.sources[self.next_source];
-                let answer = source
-                    .fetch(&self.connection, &self.consumer_name, max - count)
-                    .await;
+                let answer = source.fetch(&self.connection, &self.consumer_name, max - count).await;
                 count += answer.as_ref().map_or(0, Vec::len);
                 answers.push(answer);
             }
@@ -113,34 +107,21 @@ impl<T: Wire> NatsInbox<T> {
 
     /// With several queues each is asked at the same time for one message; every answer is taken, so that none is stranded.
     async fn wait_for_one(&mut self, wait: Duration) -> Result<Vec<jetstream::Message>, BusError> {
-        let wait = if self.sources.len() == 1 {
-            wait
-        } else {
-            wait.min(MANY_QUEUES_WAIT)
-        };
+        let wait = if self.sources.len() == 1 { wait } else { wait.min(MANY_QUEUES_WAIT) };
         what_came(futures::future::join_all(self.sources.iter_mut().map(|source| source.wait(wait))).await)
     }
 
     /// Takes a message apart; what cannot be read is a dead letter at once, and the queue goes on.
     async fn open_message(&self, message: jetstream::Message) -> Option<Delivery<T>> {
         let (attempts, sequence) = match message.info() {
-            Ok(info) => (
-                u32::try_from(info.delivered).unwrap_or(u32::MAX),
-                info.stream_sequence,
-            ),
+            Ok(info) => (u32::try_from(info.delivered).unwrap_or(u32::MAX), info.stream_sequence),
             Err(error) => {
                 tracing::warn!(%error, "a message without a delivery count is left to come again");
                 return None;
             }
         };
         let (message, acker) = message.split();
-        let header = |name: &str| {
-            message
-                .headers
-                .as_ref()?
-                .get(name)
-                .map(|value| value.as_str().to_owned())
-        };
+        let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
         let settle = NatsSettle {
             connection: self.connection.clone(),
             consumer: Arc::clone(&self.consumer_name),
@@ -150,20 +131,14 @@ impl<T: Wire> NatsInbox<T> {
         };
         let sum = crc32fast::hash(&message.payload).to_string();
         let verdict = match header(HEADER_SUM) {
-            Some(stated) if stated != sum => {
-                Err(format!("the payload's checksum is {sum}, not {stated} as sent"))
-            }
+            Some(stated) if stated != sum => Err(format!("the payload's checksum is {sum}, not {stated} as sent")),
             _ if attempts > MAX_DELIVERIES => Err(TOO_OFTEN.to_owned()),
             _ => T::decode(&message.payload).map_err(|error| error.to_string()),
         };
         match verdict {
             Ok(item) => {
                 lock(&self.on_loan).push(Arc::downgrade(&settle.acker));
-                Some(Delivery {
-                    item,
-                    attempts,
-                    settle: Settle::Nats(settle),
-                })
+                Some(Delivery { item, attempts, settle: Settle::Nats(settle) })
             }
             Err(reason) => {
                 if let Err(error) = settle.reject(attempts, reason).await {
@@ -177,16 +152,11 @@ impl<T: Wire> NatsInbox<T> {
 }
 
 fn failed(what: &'static str, reason: impl ToString) -> BusError {
-    BusError::Request {
-        what,
-        reason: reason.to_string(),
-    }
+    BusError::Request { what, reason: reason.to_string() }
 }
 
 /// The messages of several answers. What came is on loan, and must not be lost by an answer that is an error.
-fn what_came(
-    answers: Vec<Result<Vec<jetstream::Message>, BusError>>,
-) -> Result<Vec<jetstream::Message>, BusError> {
+fn what_came(answers: Vec<Result<Vec<jetstream::Message>, BusError>>) -> Result<Vec<jetstream::Message>, BusError> {
     let mut messages = Vec::new();
     let mut failure = None;
     for answer in answers {
@@ -213,13 +183,8 @@ impl Source {
     async fn open(connection: &Connection, row: Queue, consumer: &str) -> Result<Self, BusError> {
         connection.ensure_stream(&row).await?;
         let stream = connection.name(row.name);
-        let unusable =
-            |error: String| connection.unusable(format!("consumer {consumer} of {stream}: {error}"));
-        let handle = connection
-            .jetstream()
-            .get_stream(&stream)
-            .await
-            .map_err(|error| unusable(error.to_string()))?;
+        let unusable = |error: String| connection.unusable(format!("consumer {consumer} of {stream}: {error}"));
+        let handle = connection.jetstream().get_stream(&stream).await.map_err(|error| unusable(error.to_string()))?;
         let config = pull::Config {
             durable_name: Some(consumer.to_owned()),
             ack_policy: AckPolicy::Explicit,
@@ -229,11 +194,7 @@ impl Source {
             ..pull::Config::default()
         };
         let opened = handle.get_or_create_consumer(consumer, config).await;
-        Ok(Self {
-            row,
-            consumer: opened.map_err(|error| unusable(error.to_string()))?,
-            doubtful: false,
-        })
+        Ok(Self { row, consumer: opened.map_err(|error| unusable(error.to_string()))?, doubtful: false })
     }
 
     async fn fetch(
@@ -250,13 +211,7 @@ impl Source {
     }
 
     async fn wait(&mut self, wait: Duration) -> Result<Vec<jetstream::Message>, BusError> {
-        let batch = self
-            .consumer
-            .batch()
-            .max_messages(1)
-            .expires(wait)
-            .messages()
-            .await;
+        let batch = self.consumer.batch().max_messages(1).expires(wait).messages().await;
         self.collect(batch, wait + SILENCE).await
     }
 
@@ -280,11 +235,7 @@ impl Source {
                 Err(_) => break format!("no answer within {silence:?}"),
             }
         };
-        if messages.is_empty() {
-            Err(failed("pulling messages", reason))
-        } else {
-            Ok(messages)
-        }
+        if messages.is_empty() { Err(failed("pulling messages", reason)) } else { Ok(messages) }
     }
 }
 
@@ -317,10 +268,7 @@ pub(crate) struct NatsSettle {
 
 impl NatsSettle {
     pub(in crate::bus) async fn done(self) -> Result<(), BusError> {
-        self.acker
-            .double_ack()
-            .await
-            .map_err(|error| failed("acknowledging a message", error))
+        self.acker.double_ack().await.map_err(|error| failed("acknowledging a message", error))
     }
 
     pub(in crate::bus) async fn retry(self, delay: Duration) -> Result<(), BusError> {

@@ -19,19 +19,13 @@ pub(crate) struct NatsOutlet<T> {
 
 impl<T> Clone for NatsOutlet<T> {
     fn clone(&self) -> Self {
-        Self {
-            connection: self.connection.clone(),
-            message: PhantomData,
-        }
+        Self { connection: self.connection.clone(), message: PhantomData }
     }
 }
 
 impl<T: Wire> NatsOutlet<T> {
     pub(in crate::bus) fn new(connection: &Connection) -> Self {
-        Self {
-            connection: connection.clone(),
-            message: PhantomData,
-        }
+        Self { connection: connection.clone(), message: PhantomData }
     }
 
     pub(in crate::bus) async fn publish(&self, item: T) -> Result<(), BusError> {
@@ -41,11 +35,7 @@ impl<T: Wire> NatsOutlet<T> {
         let payload = item.encode()?;
         // The message itself is encoded now; what is left to fail is the broker, and that passes.
         drop(item);
-        let too_large = |limit| BusError::TooLarge {
-            message: T::NAME,
-            size: payload.len(),
-            limit,
-        };
+        let too_large = |limit| BusError::TooLarge { message: T::NAME, size: payload.len(), limit };
         let limit = self.connection.client().max_payload();
         if payload.len() > limit {
             return Err(too_large(limit));
@@ -53,15 +43,9 @@ impl<T: Wire> NatsOutlet<T> {
         let sum = crc32fast::hash(&payload).to_string();
         let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
         loop {
-            let message = PublishMessage::build()
-                .payload(payload.clone())
-                .message_id(&id)
-                .header(HEADER_SUM, sum.as_str());
-            let sent = self
-                .connection
-                .jetstream()
-                .send_publish(subject.clone(), message)
-                .await;
+            let message =
+                PublishMessage::build().payload(payload.clone()).message_id(&id).header(HEADER_SUM, sum.as_str());
+            let sent = self.connection.jetstream().send_publish(subject.clone(), message).await;
             let outcome = match sent {
                 Ok(stored) => stored.await.map(drop),
                 Err(error) => Err(error),
