@@ -122,7 +122,8 @@ fn what_is_wrong_with_a_camera_is_told_and_its_password_is_not() {
 #[test]
 fn cameras_move_when_their_worker_is_killed() {
     let _turn = alone();
-    let cameras = rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
+    let cameras =
+        rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
     let mut workers = vec!["ingest"];
     workers.extend(ONE_OF_EACH);
     let mut site = Site::over_nats(&workers, "").unwrap();
@@ -137,10 +138,8 @@ fn cameras_move_when_their_worker_is_killed() {
         };
         ids.iter().filter(up).cloned().collect()
     };
-    wait_until("every camera has one owner", PATIENCE, || {
-        owners(&site, 0).len() + owners(&site, 1).len() == ids.len()
-    })
-    .unwrap();
+    wait_until("every camera has one owner", PATIENCE, || owners(&site, 0).len() + owners(&site, 1).len() == ids.len())
+        .unwrap();
     let seen_on = |events: &[Value], id: &str| visits(events).any(|event| event["camera"] == id);
     site.wait_for_events("a visit on every camera", |events| ids.iter().all(|id| seen_on(events, id))).unwrap();
     // Six cameras on two workers: with random ids either may have none, once in 32 times; then the other one is killed.

@@ -131,7 +131,10 @@ fn faces_are_detected_and_embedded_without_a_server() {
     std::fs::write(folder.path().join("a.jpg"), picture).unwrap();
     std::fs::write(folder.path().join("b.jpg"), "no picture").unwrap();
     let found = lines(&sightline(folder.path(), &["-o", "json", "detect", "a.jpg"]));
-    assert_eq!((&found[0]["file"], &found[0]["width"], &found[0]["height"]), (&"a.jpg".into(), &400.into(), &300.into()));
+    assert_eq!(
+        (&found[0]["file"], &found[0]["width"], &found[0]["height"]),
+        (&"a.jpg".into(), &400.into(), &300.into())
+    );
     let faces = found[0]["faces"].as_array().unwrap();
     assert_eq!(faces.len(), 1);
     assert_eq!((faces[0]["box"].as_array().unwrap().len(), faces[0]["landmarks"].as_array().unwrap().len()), (4, 5));
@@ -139,7 +142,11 @@ fn faces_are_detected_and_embedded_without_a_server() {
         let found = lines(&sightline(folder.path(), &["-o", "json", "embed", "a.jpg", "--embedder", embedder]));
         let embedding: Vec<f64> = serde_json::from_value(found[0]["faces"][0]["embedding"].clone()).unwrap();
         let length = embedding.iter().map(|value| value * value).sum::<f64>().sqrt();
-        assert!(embedding.len() == dimension && (length - 1.0).abs() < 1e-5, "{embedder}: {} {length}", embedding.len());
+        assert!(
+            embedding.len() == dimension && (length - 1.0).abs() < 1e-5,
+            "{embedder}: {} {length}",
+            embedding.len()
+        );
     }
     // The bad picture is named, and the good one beside it is still answered.
     let output = sightline(folder.path(), &["-o", "json", "detect", "b.jpg", "a.jpg"]);
@@ -151,7 +158,8 @@ fn faces_are_detected_and_embedded_without_a_server() {
 #[test]
 fn the_parameters_of_mtcnn_change_what_is_found() {
     let Some(shared) = shared_or_skip("the_parameters_of_mtcnn_change_what_is_found") else { return };
-    let golden: Value = serde_json::from_str(&std::fs::read_to_string(shared.join("golden/mtcnn.json")).unwrap()).unwrap();
+    let golden: Value =
+        serde_json::from_str(&std::fs::read_to_string(shared.join("golden/mtcnn.json")).unwrap()).unwrap();
     let folder = TempDir::new().unwrap();
     let photo = shared.join("data/photos/group/sample3.jpg");
     let count = |extra: &[&str]| {
@@ -179,7 +187,8 @@ fn the_doctor_says_what_to_mend() {
     let folder = TempDir::new().unwrap();
     let _models = models(folder.path());
     let text = std::fs::read_to_string(folder.path().join("sightline.yaml")).unwrap();
-    std::fs::write(folder.path().join("sightline.yaml"), text + "bus: {nats: {url: \"nats://127.0.0.1:1\"}}\n").unwrap();
+    std::fs::write(folder.path().join("sightline.yaml"), text + "bus: {nats: {url: \"nats://127.0.0.1:1\"}}\n")
+        .unwrap();
     let output = sightline(folder.path(), &["-o", "json", "--server", "http://127.0.0.1:1", "doctor"]);
     assert_eq!(output.status.code(), Some(1));
     let findings: Vec<Value> =

@@ -74,7 +74,8 @@ fn start(service: &Value, nats: u16, folder: &Path) -> Service {
     let port = free_port().unwrap();
     let config = folder.join("sightline.yaml");
     let text = std::fs::read_to_string(deploy().join("sightline.yaml")).unwrap();
-    std::fs::write(&config, text.replace("data_dir: /data", &format!("data_dir: {}", folder.join("data").display()))).unwrap();
+    std::fs::write(&config, text.replace("data_dir: /data", &format!("data_dir: {}", folder.join("data").display())))
+        .unwrap();
     assert!(words(&service["volumes"]).contains(&"./sightline.yaml:/etc/sightline/sightline.yaml:ro".to_owned()));
     let translate = |text: &str| {
         text.replace("/etc/sightline/sightline.yaml", &config.display().to_string())
@@ -159,7 +160,10 @@ fn what_is_mounted_and_scraped_exists() {
             if let Some(path) = source.strip_prefix("./") {
                 assert!(deploy().join(path).exists(), "{name} mounts {path}, which is not there");
             } else {
-                assert!(compose["volumes"].get(source).is_some(), "{name} mounts the volume {source}, which is not declared");
+                assert!(
+                    compose["volumes"].get(source).is_some(),
+                    "{name} mounts the volume {source}, which is not declared"
+                );
             }
         }
     }

@@ -92,7 +92,8 @@ fn nothing_is_lost_when_all_are_killed() {
 #[test]
 fn no_frame_is_lost_when_detect_is_killed() {
     let _turn = alone();
-    let mut site = Site::over_nats(&["detect", "detect", "ingest", "track", "embed", "identify gateway"], QUICK).unwrap();
+    let mut site =
+        Site::over_nats(&["detect", "detect", "ingest", "track", "embed", "identify gateway"], QUICK).unwrap();
     let file = clip("cap13_edit2").unwrap();
     site.put_camera(&json!({"id": "film", "source": file.to_str(), "fps": 5, "mode": "complete"})).unwrap();
     let count = |site: &Site, name: &str, labels: &str| site.metric(name, labels).unwrap_or(0.0);
@@ -103,9 +104,7 @@ fn no_frame_is_lost_when_detect_is_killed() {
         site.fleet.kill(victim).unwrap();
         site.fleet.restart(victim).unwrap();
     }
-    let events = site
-        .wait_for_events("the end", |events| visits(events).any(|event| event["type"] == "end"))
-        .unwrap();
+    let events = site.wait_for_events("the end", |events| visits(events).any(|event| event["type"] == "end")).unwrap();
     assert_one_life_each(&events);
     // 765 frames at 25 a second are 153 at 5. One that was with a killed worker comes again after the others have gone on: late.
     let seen = |site: &Site| followed(site) + count(site, "sightline_track_frames_total", "result=\"late\"");
@@ -124,7 +123,8 @@ fn another_tracker_takes_over() {
     let mut site = Site::over_nats(&workers, QUICK).unwrap();
     const TRACKERS: [usize; 2] = [0, 3];
     let standby = |site: &Site, worker: usize| site.readiness(worker).is_ok_and(|text| text.contains("standing by"));
-    wait_until("one stands by", PATIENCE, || TRACKERS.iter().filter(|worker| standby(&site, **worker)).count() == 1).unwrap();
+    wait_until("one stands by", PATIENCE, || TRACKERS.iter().filter(|worker| standby(&site, **worker)).count() == 1)
+        .unwrap();
     site.add_camera("entrance", &cameras.url("entrance")).unwrap();
     site.wait_for_events("a visit", |events| visits(events).next().is_some()).unwrap();
 
@@ -143,7 +143,8 @@ fn another_tracker_takes_over() {
 fn another_identify_takes_over() {
     let _turn = alone();
     the_ledger_holds(&["embed", "track", "detect", "identify", "identify", "gateway"], |site| {
-        let standby = |site: &Site, worker: usize| site.readiness(worker).is_ok_and(|text| text.contains("standing by"));
+        let standby =
+            |site: &Site, worker: usize| site.readiness(worker).is_ok_and(|text| text.contains("standing by"));
         let active = [3, 4].into_iter().find(|worker| !standby(site, *worker)).unwrap();
         let heir = 7 - active;
         assert!(standby(site, heir), "{:?}", site.readiness(heir));

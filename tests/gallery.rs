@@ -20,7 +20,10 @@ fn found(site: &Site, picture: &[u8]) -> Value {
 fn acknowledged_changes_survive_a_kill() {
     let _turn = alone();
     let mut site = Site::one_process("").unwrap();
-    let men = [frames_of(&clip("cap12_edit").unwrap(), &[8.0, 24.0]).unwrap(), frames_of(&clip("franck").unwrap(), &[2.0]).unwrap()];
+    let men = [
+        frames_of(&clip("cap12_edit").unwrap(), &[8.0, 24.0]).unwrap(),
+        frames_of(&clip("franck").unwrap(), &[2.0]).unwrap(),
+    ];
     let adam = site.enroll("Adam", &men[0]).unwrap();
     let frank = site.enroll("Frank", &men[1]).unwrap();
     let restart = |site: &mut Site| {
@@ -138,7 +141,9 @@ fn a_folder_of_people_is_enrolled_and_found() {
     let (_, people) = run(&["people", "list"]);
     assert_eq!(people.len(), 5);
     let test = shared.join("data/photos/test");
-    for (file, name) in [("obama1.jpg", "obama"), ("johnsnow_test1.jpg", "kit_harington"), ("alex_lacamoire1.jpg", "alex_lacamoire")] {
+    for (file, name) in
+        [("obama1.jpg", "obama"), ("johnsnow_test1.jpg", "kit_harington"), ("alex_lacamoire1.jpg", "alex_lacamoire")]
+    {
         let (status, answer) = run(&["search", test.join(file).to_str().unwrap(), "-k", "2"]);
         assert_eq!(status, Some(0));
         let people = answer[0]["faces"][0]["people"].as_array().unwrap();

@@ -13,8 +13,8 @@ use sightline_store::Store;
 use sightline_testkit::clip;
 use sightline_vision::{Picture, Point, Quality, Rect, cut_face, decode_still};
 use sightline_wire::{
-    ClockSource, Crop, CropId, CropPicture, EndReason, FrameId, FrameSize, IdentifyInput, Stamp, Utc, VisitHead, VisitId,
-    VisitNote,
+    ClockSource, Crop, CropId, CropPicture, EndReason, FrameId, FrameSize, IdentifyInput, Stamp, Utc, VisitHead,
+    VisitId, VisitNote,
 };
 
 use crate::{PATIENCE, Site, assert_one_life_each, frames_of, visits, wait_until};
@@ -74,7 +74,8 @@ impl Stored {
             let ends = visits(events).filter(|event| event["type"] == "end");
             ends.filter_map(|event| event["id"].as_str().map(str::to_owned)).collect()
         };
-        let events = site.wait_for_events("the end of every visit", |events| ended(events).len() == self.visits.len())?;
+        let events =
+            site.wait_for_events("the end of every visit", |events| ended(events).len() == self.visits.len())?;
         assert_one_life_each(&events);
         ensure!(self.visits.iter().all(|visit| ended(&events).contains(visit.as_str())), "other visits than were sent");
         for event in visits(&events).filter(|event| event["type"] == "end") {
@@ -88,7 +89,8 @@ impl Stored {
         site.fleet.stop()?;
         let ids: Vec<String> = self.crops.iter().map(|crop| format!("vector/{crop}")).collect();
         let effects = Store::open(&database)?.processed(&ids)?;
-        let lost: Vec<&String> = ids.iter().zip(effects).filter(|(_, took_effect)| !took_effect).map(|(id, _)| id).collect();
+        let lost: Vec<&String> =
+            ids.iter().zip(effects).filter(|(_, took_effect)| !took_effect).map(|(id, _)| id).collect();
         ensure!(lost.is_empty(), "{} of {} stored crops took no effect: {lost:?}", lost.len(), ids.len());
         Ok(())
     }

@@ -41,8 +41,25 @@ fn people_are_recognised(mut site: Site) {
 /// The names of the promised event.
 fn check_form(event: &Value) {
     let keys = [
-        "schema", "seq", "type", "id", "camera", "capture_ts", "clock", "publish_ts", "first_seen", "last_seen", "outcome",
-        "subject", "unknown_id", "score", "runner_up", "face", "frame", "model", "reason",
+        "schema",
+        "seq",
+        "type",
+        "id",
+        "camera",
+        "capture_ts",
+        "clock",
+        "publish_ts",
+        "first_seen",
+        "last_seen",
+        "outcome",
+        "subject",
+        "unknown_id",
+        "score",
+        "runner_up",
+        "face",
+        "frame",
+        "model",
+        "reason",
     ];
     for key in keys {
         assert!(event.get(key).is_some(), "{key} is missing in {event}");
@@ -132,7 +149,8 @@ fn a_stranger_who_comes_back_keeps_the_id() {
     let file = clip("cap13_edit2").unwrap();
     for camera in ["monday", "tuesday"] {
         site.put_camera(&json!({"id": camera, "source": file.to_str(), "fps": 5, "mode": "complete"})).unwrap();
-        site.wait_for_events(camera, |events| visits(events).any(|e| e["camera"] == camera && e["type"] == "end")).unwrap();
+        site.wait_for_events(camera, |events| visits(events).any(|e| e["camera"] == camera && e["type"] == "end"))
+            .unwrap();
     }
     let events = site.events().unwrap();
     let (monday, tuesday) = (unknown_ids(events, "monday"), unknown_ids(events, "tuesday"));

@@ -10,7 +10,8 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(5);
 #[test]
 fn one_process_finishes_its_visits() {
     let _turn = alone();
-    let cameras = rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
+    let cameras =
+        rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
     let mut site = Site::one_process("").unwrap();
     for camera in ["entrance", "corridor", "parking"] {
         site.add_camera(camera, &cameras.url(camera)).unwrap();
@@ -25,7 +26,8 @@ fn one_process_finishes_its_visits() {
     // What was under way has been told: every visit has its end.
     site.fleet.restart(0).unwrap();
     wait_until("ready again", PATIENCE, || site.fleet.is_ready(0)).unwrap();
-    let ended = |events: &[serde_json::Value]| visits(events).filter(|event| event["reason"] == "shutdown").count() == 3;
+    let ended =
+        |events: &[serde_json::Value]| visits(events).filter(|event| event["reason"] == "shutdown").count() == 3;
     let events = site.wait_for_events("three ends", ended).unwrap();
     assert_one_life_each(&events);
     assert!(events.len() > begun.len());
@@ -34,7 +36,9 @@ fn one_process_finishes_its_visits() {
 #[test]
 fn a_worker_under_load_leaves_nothing_to_be_redelivered() {
     let _turn = alone();
-    let mut site = Site::over_nats(&["embed", "embed", "track", "detect", "identify gateway"], "models: {embedder: dlib}\n").unwrap();
+    let mut site =
+        Site::over_nats(&["embed", "embed", "track", "detect", "identify gateway"], "models: {embedder: dlib}\n")
+            .unwrap();
     let ledger = Ledger::start(&site, 150).unwrap();
     let embedded = |site: &Site| site.metric("sightline_embed_faces_total", "").unwrap_or(0.0);
     wait_until("load", PATIENCE, || embedded(&site) > 50.0).unwrap();

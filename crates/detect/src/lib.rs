@@ -42,12 +42,7 @@ impl<D: FaceDetector> Detect<D> {
     /// [`Fault`] when another thread broke down while it used the detector.
     pub fn new(detector: Arc<Mutex<D>>, config: DetectConfig) -> Result<Self, Fault> {
         let model = detector.lock().map_err(|_| poisoned())?.model_id().into();
-        Ok(Self {
-            detector,
-            model,
-            config,
-            metrics: HashMap::new(),
-        })
+        Ok(Self { detector, model, config, metrics: HashMap::new() })
     }
 
     fn faces(&mut self, frame: &Frame) -> Result<Vec<Face>, Fault> {
@@ -55,10 +50,7 @@ impl<D: FaceDetector> Detect<D> {
         let found = self.detector.lock().map_err(|_| poisoned())?.detect(picture);
         let mut found = found.map_err(|error| Fault::from_error(&error))?;
         found.retain(|face| face.bbox.width().min(face.bbox.height()) >= self.config.min_face);
-        Ok(assess_faces(picture, found, &self.config.gates)
-            .into_iter()
-            .map(face)
-            .collect())
+        Ok(assess_faces(picture, found, &self.config.gates).into_iter().map(face).collect())
     }
 }
 
@@ -78,10 +70,7 @@ impl<D: FaceDetector> Stage for Detect<D> {
                 frame: frame.id.clone(),
                 stamp: frame.stamp,
                 mode: frame.mode,
-                size: FrameSize {
-                    width: frame.planes.width(),
-                    height: frame.planes.height(),
-                },
+                size: FrameSize { width: frame.planes.width(), height: frame.planes.height() },
                 detector: self.model.clone(),
                 faces,
             });
@@ -91,23 +80,14 @@ impl<D: FaceDetector> Stage for Detect<D> {
 }
 
 fn face(assessed: AssessedFace) -> Face {
-    let AssessedFace {
-        detection,
-        cut,
-        quality,
-        flaw,
-    } = assessed;
+    let AssessedFace { detection, cut, quality, flaw } = assessed;
     Face {
         bbox: detection.bbox,
         landmarks: detection.landmarks,
         score: detection.score,
         quality,
         flaw,
-        crop: CropPicture {
-            image: Arc::new(cut.image),
-            face: cut.face,
-            landmarks: cut.landmarks,
-        },
+        crop: CropPicture { image: Arc::new(cut.image), face: cut.face, landmarks: cut.landmarks },
     }
 }
 

@@ -1,8 +1,5 @@
 //! The stage's metrics, one set for each camera.
-#![expect(
-    clippy::disallowed_macros,
-    reason = "the one place of this crate where metrics are declared"
-)]
+#![expect(clippy::disallowed_macros, reason = "the one place of this crate where metrics are declared")]
 
 use metrics::Counter;
 use sightline_wire::CameraId;
@@ -17,9 +14,7 @@ impl CameraMetrics {
     /// Handles with the camera and the detector's model as their labels.
     pub(crate) fn new(camera: &CameraId, model: &str) -> Self {
         let (camera, model) = (camera.as_str().to_owned(), model.to_owned());
-        Self {
-            faces: metrics::counter!("sightline_detector_faces_total", "camera" => camera, "model" => model),
-        }
+        Self { faces: metrics::counter!("sightline_detector_faces_total", "camera" => camera, "model" => model) }
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use sightline_infer::{
-    Detection, Detector, DetectorConfig, Device, FaceDetector, InferError, ModelStore, Runtime,
-};
+use sightline_infer::{Detection, Detector, DetectorConfig, Device, FaceDetector, InferError, ModelStore, Runtime};
 use sightline_stage::{Outbox, Stage};
 use sightline_vision::{ColorMatrix, ColorRange, Picture, Planes, Point, QualityGates, QualityReason, Rect};
 use sightline_wire::{CaptureMode, ClockSource, Frame, FrameFaces, FrameId, Stamp, Utc};
@@ -16,10 +14,7 @@ struct Fake(Result<Vec<Detection>, &'static str>);
 
 impl FaceDetector for Fake {
     fn detect(&mut self, _: Picture<'_>) -> Result<Vec<Detection>, InferError> {
-        let broken = |reason: &'static str| InferError::Inference {
-            model: "fake".into(),
-            reason: reason.into(),
-        };
+        let broken = |reason: &'static str| InferError::Inference { model: "fake".into(), reason: reason.into() };
         self.0.clone().map_err(broken)
     }
 
@@ -29,56 +24,31 @@ impl FaceDetector for Fake {
 }
 
 fn detection(x: f32, width: f32) -> Detection {
-    let point = |dx: f32, dy: f32| Point {
-        x: x + width * dx,
-        y: 50.0 + width * 1.25 * dy,
-    };
+    let point = |dx: f32, dy: f32| Point { x: x + width * dx, y: 50.0 + width * 1.25 * dy };
     Detection {
         bbox: Rect::new(x, 50.0, x + width, 50.0 + width * 1.25),
         score: 0.9,
-        landmarks: [
-            point(0.3, 0.4),
-            point(0.7, 0.4),
-            point(0.5, 0.6),
-            point(0.35, 0.8),
-            point(0.65, 0.8),
-        ],
+        landmarks: [point(0.3, 0.4), point(0.7, 0.4), point(0.5, 0.6), point(0.35, 0.8), point(0.65, 0.8)],
     }
 }
 
 /// A frame with a pattern fine enough to be sharp.
 fn frame(seq: u64, (width, height): (u32, u32)) -> Frame {
     let (w, h) = (width as usize, height as usize);
-    let mut data: Vec<u8> = (0..w * h)
-        .map(|i| if (i % w / 8 + i / w / 8) % 2 == 0 { 60 } else { 190 })
-        .collect();
+    let mut data: Vec<u8> = (0..w * h).map(|i| if (i % w / 8 + i / w / 8) % 2 == 0 { 60 } else { 190 }).collect();
     data.resize(w * h + 2 * w.div_ceil(2) * h.div_ceil(2), 128);
     let color = (ColorMatrix::Bt601, ColorRange::Limited);
     Frame {
-        id: FrameId {
-            camera: "lobby".parse().unwrap(),
-            epoch: 1,
-            seq,
-        },
-        stamp: Stamp {
-            capture: Utc::from_unix_ns(7),
-            clock: ClockSource::File,
-            pts_ns: 7,
-        },
+        id: FrameId { camera: "lobby".parse().unwrap(), epoch: 1, seq },
+        stamp: Stamp { capture: Utc::from_unix_ns(7), clock: ClockSource::File, pts_ns: 7 },
         mode: CaptureMode::Complete,
         planes: Planes::from_i420((width, height), color, data).unwrap(),
     }
 }
 
 fn config() -> DetectConfig {
-    let gates = QualityGates {
-        min_size: 40.0,
-        ..QualityGates::default()
-    };
-    DetectConfig {
-        min_face: 20.0,
-        gates,
-    }
+    let gates = QualityGates { min_size: 40.0, ..QualityGates::default() };
+    DetectConfig { min_face: 20.0, gates }
 }
 
 fn run(fake: Fake, frames: &[Frame]) -> Vec<FrameFaces> {
@@ -111,10 +81,7 @@ fn a_face_comes_with_a_square_crop_of_twice_its_box() {
     assert_eq!(face.bbox, detection(100.0, 64.0).bbox);
     assert_eq!((face.crop.image.width(), face.crop.image.height()), (160, 160));
     let center = face.crop.face.center();
-    assert!(
-        (center.x - 80.0).abs() <= 1.0 && (center.y - 80.0).abs() <= 1.0,
-        "{center:?}"
-    );
+    assert!((center.x - 80.0).abs() <= 1.0 && (center.y - 80.0).abs() <= 1.0, "{center:?}");
     let nose = face.crop.landmarks[2];
     assert!((nose.x - 80.0).abs() <= 1.0, "{nose:?}");
     assert_eq!(face.flaw, None);
@@ -125,17 +92,9 @@ fn a_face_comes_with_a_square_crop_of_twice_its_box() {
 
 #[test]
 fn small_faces_are_reported_with_their_flaw_and_tiny_ones_not() {
-    let found = vec![
-        detection(20.0, 19.0),
-        detection(60.0, 30.0),
-        detection(150.0, 50.0),
-    ];
+    let found = vec![detection(20.0, 19.0), detection(60.0, 30.0), detection(150.0, 50.0)];
     let answers = run(Fake(Ok(found)), &[frame(0, (320, 240))]);
-    let flaws: Vec<_> = answers[0]
-        .faces
-        .iter()
-        .map(|face| (face.bbox.width(), face.flaw))
-        .collect();
+    let flaws: Vec<_> = answers[0].faces.iter().map(|face| (face.bbox.width(), face.flaw)).collect();
     assert_eq!(flaws, [(30.0, Some(QualityReason::Small)), (50.0, None)]);
 }
 
@@ -152,9 +111,7 @@ fn broken_numbers_are_left_out() {
 #[test]
 fn a_broken_model_is_a_fault_and_sends_nothing() {
     let mut stage = Detect::new(Arc::new(Mutex::new(Fake(Err("out of memory")))), config()).unwrap();
-    let fault = stage
-        .process(&[frame(0, (320, 240))], &mut Outbox::default())
-        .unwrap_err();
+    let fault = stage.process(&[frame(0, (320, 240))], &mut Outbox::default()).unwrap_err();
     assert!(fault.to_string().contains("out of memory"), "{fault}");
 }
 
@@ -174,10 +131,7 @@ fn faces_are_counted() {
 
 /// Overlap of the best match for each of `boxes`.
 fn overlaps(boxes: &[Rect], faces: &[sightline_wire::Face]) -> Vec<f32> {
-    boxes
-        .iter()
-        .map(|b| faces.iter().map(|face| face.bbox.iou(b)).fold(0.0, f32::max))
-        .collect()
+    boxes.iter().map(|b| faces.iter().map(|face| face.bbox.iou(b)).fold(0.0, f32::max)).collect()
 }
 
 #[test]
@@ -194,22 +148,11 @@ fn centerface_finds_everybody_in_a_frame_of_video() {
     let planes = sightline_vision::decode_planes(&jpeg, 10_000_000, color).unwrap();
     let runtime = Runtime::load(None, Device::Cpu, 1).unwrap();
     let store = ModelStore::default_location().unwrap();
-    let model = DetectorConfig {
-        width: Some(640),
-        ..DetectorConfig::new("centerface")
-    };
+    let model = DetectorConfig { width: Some(640), ..DetectorConfig::new("centerface") };
     let detector = Detector::open(&runtime, &store, &model).unwrap();
     let mut stage = Detect::new(Arc::new(Mutex::new(detector)), config()).unwrap();
     let mut out = Outbox::default();
-    stage
-        .process(
-            &[Frame {
-                planes,
-                ..frame(0, (16, 16))
-            }],
-            &mut out,
-        )
-        .unwrap();
+    stage.process(&[Frame { planes, ..frame(0, (16, 16)) }], &mut out).unwrap();
     let answer = &out.take().0[0];
     // The reference implementation's boxes on the same photo, of golden/centerface.json, `w640`.
     let expected = [

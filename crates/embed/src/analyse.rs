@@ -43,12 +43,7 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
     /// cameras.
     #[must_use]
     pub fn new(detector: Arc<Mutex<D>>, embedder: Arc<Mutex<E>>, config: AnalystConfig) -> Self {
-        Self {
-            detector,
-            embedder,
-            config,
-            turn: Arc::default(),
-        }
+        Self { detector, embedder, config, turn: Arc::default() }
     }
 
     /// The faces of `picture` (the bytes of a JPEG or PNG), largest first, small and flawed ones included. Blocks for
@@ -67,28 +62,15 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
         let embedder = self.embedder.lock().map_err(broke_down)?.model_id().to_owned();
         let vectors = self.embed(if request.embed { &faces } else { &[] }, &detector)?;
         let vectors = vectors.into_iter().chain(std::iter::repeat(None));
-        let faces = faces
-            .iter()
-            .zip(vectors)
-            .map(|(face, vector)| analysed(face, vector))
-            .collect();
-        Ok(Analysis {
-            width,
-            height,
-            faces,
-            detector,
-            embedder,
-        })
+        let faces = faces.iter().zip(vectors).map(|(face, vector)| analysed(face, vector)).collect();
+        Ok(Analysis { width, height, faces, detector, embedder })
     }
 
     fn find(&self, image: &RgbImage) -> Result<(Vec<AssessedFace>, String), Failure> {
         let picture = Picture::Rgb(image);
         let (found, model) = {
             let mut detector = self.detector.lock().map_err(broke_down)?;
-            (
-                detector.detect(picture).map_err(|error| broken(&error))?,
-                detector.model_id().to_owned(),
-            )
+            (detector.detect(picture).map_err(|error| broken(&error))?, detector.model_id().to_owned())
         };
         let mut faces = assess_faces(picture, found, &self.config.gates);
         faces.sort_by(|a, b| b.detection.bbox.area().total_cmp(&a.detection.bbox.area()));
@@ -113,12 +95,7 @@ impl<D: FaceDetector, E: FaceEmbedder> Analyst<D, E> {
 }
 
 fn crop<'a>(face: &'a AssessedFace, detector: &'a str) -> FaceCrop<'a> {
-    FaceCrop {
-        image: &face.cut.image,
-        face: face.cut.face,
-        landmarks: face.cut.landmarks,
-        detector,
-    }
+    FaceCrop { image: &face.cut.image, face: face.cut.face, landmarks: face.cut.landmarks, detector }
 }
 
 fn analysed(face: &AssessedFace, vector: Option<Vec<f32>>) -> AnalysedFace {
@@ -146,10 +123,7 @@ fn broken(error: &InferError) -> Failure {
 }
 
 fn broke_down<T>(_: PoisonError<T>) -> Failure {
-    Failure::new(
-        FailureKind::Internal,
-        "the model broke down in the middle of a picture; restart the process",
-    )
+    Failure::new(FailureKind::Internal, "the model broke down in the middle of a picture; restart the process")
 }
 
 #[cfg(test)]

@@ -1,8 +1,5 @@
 //! The stage's metrics.
-#![expect(
-    clippy::disallowed_macros,
-    reason = "the one place of this crate where metrics are declared"
-)]
+#![expect(clippy::disallowed_macros, reason = "the one place of this crate where metrics are declared")]
 
 use metrics::Counter;
 
@@ -18,10 +15,7 @@ impl EmbedMetrics {
     /// Handles with the embedder's model as their label.
     pub(crate) fn new(model: &str) -> Self {
         let faces = |result: &'static str| metrics::counter!("sightline_embed_faces_total", "model" => model.to_owned(), "result" => result);
-        Self {
-            embedded: faces("ok"),
-            rejected: faces("rejected"),
-        }
+        Self { embedded: faces("ok"), rejected: faces("rejected") }
     }
 }
 

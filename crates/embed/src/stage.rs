@@ -28,12 +28,7 @@ impl<E: FaceEmbedder> Embed<E> {
     pub fn new(embedder: Arc<Mutex<E>>) -> Result<Self, Fault> {
         let model: Arc<str> = embedder.lock().map_err(|_| poisoned())?.model_id().into();
         let metrics = EmbedMetrics::new(&model);
-        Ok(Self {
-            embedder,
-            model,
-            metrics,
-            shots: None,
-        })
+        Ok(Self { embedder, model, metrics, shots: None })
     }
 
     /// The same, handing every crop that has a vector to `shots`.

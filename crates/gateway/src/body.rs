@@ -34,11 +34,8 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Problem::new(415, "send the body as application/json"));
@@ -77,38 +74,24 @@ impl Upload {
     }
 
     async fn read(request: Request, limit: usize) -> Result<Self, Problem> {
-        let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| {
-            Problem::new(
-                415,
-                format!("send the picture as multipart/form-data: {rejection}"),
-            )
-        })?;
+        let mut form = Multipart::from_request(request, &())
+            .await
+            .map_err(|rejection| Problem::new(415, format!("send the picture as multipart/form-data: {rejection}")))?;
         while let Some(mut field) = form.next_field().await.map_err(|error| broken_form(&error))? {
             if !matches!(field.name(), Some("image" | "file")) {
                 continue;
             }
             // Of a path that a browser may send, the last part.
-            let name = field
-                .file_name()
-                .unwrap_or("upload")
-                .rsplit(['/', '\\'])
-                .next()
-                .unwrap_or("upload");
+            let name = field.file_name().unwrap_or("upload").rsplit(['/', '\\']).next().unwrap_or("upload");
             let name: String = name.chars().filter(|c| !c.is_control()).take(200).collect();
             let mut bytes = BytesMut::new();
             while let Some(part) = field.chunk().await.map_err(|error| broken_form(&error))? {
                 if bytes.len() + part.len() > limit {
-                    return Err(Problem::new(
-                        413,
-                        format!("the picture has more than {limit} bytes"),
-                    ));
+                    return Err(Problem::new(413, format!("the picture has more than {limit} bytes")));
                 }
                 bytes.extend_from_slice(&part);
             }
-            return Ok(Self {
-                bytes: bytes.freeze(),
-                name,
-            });
+            return Ok(Self { bytes: bytes.freeze(), name });
         }
         Err(Problem::new(422, "the form has no part called `image` or `file`"))
     }
@@ -116,11 +99,7 @@ impl Upload {
 
 /// A form that breaks off is the client's fault, whatever axum makes of it.
 fn broken_form(error: &MultipartError) -> Problem {
-    let status = if error.status().is_client_error() {
-        error.status().as_u16()
-    } else {
-        400
-    };
+    let status = if error.status().is_client_error() { error.status().as_u16() } else { 400 };
     Problem::new(status, format!("the form: {}", error.body_text()))
 }
 
@@ -133,9 +112,7 @@ impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Id<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(text) = path.map_err(|rejection| Problem::new(404, rejection.body_text()))?;
-        text.parse()
-            .map(Self)
-            .map_err(|error: T::Err| Problem::new(404, error.to_string()))
+        text.parse().map(Self).map_err(|error: T::Err| Problem::new(404, error.to_string()))
     }
 }
 
@@ -146,18 +123,13 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     };
     match value.to_str() {
         Ok(text) if !text.is_empty() && text.len() <= LONGEST_KEY => Ok(Some(text.to_owned())),
-        _ => Err(Problem::new(
-            422,
-            "Idempotency-Key: 1 to 200 printable ASCII characters",
-        )),
+        _ => Err(Problem::new(422, "Idempotency-Key: 1 to 200 printable ASCII characters")),
     }
 }
 
 /// Refuses a body by its stated length, before anything of it is read.
 pub(crate) fn refuse_large(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
-    let stated = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match stated.is_some_and(|stated| stated > limit as u64) {
         true => Err(too_large(limit)),
         false => Ok(()),
@@ -207,8 +179,6 @@ impl Drop for Lingering {
         let (Some(mut rest), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
-        runtime.spawn(tokio::time::timeout(LINGER, async move {
-            while let Some(Ok(_)) = rest.next().await {}
-        }));
+        runtime.spawn(tokio::time::timeout(LINGER, async move { while let Some(Ok(_)) = rest.next().await {} }));
     }
 }

@@ -15,15 +15,10 @@ use crate::body::{Id, JsonBody};
 use crate::problem::Problem;
 
 pub(crate) async fn list(State(gateway): State<Gateway>) -> Result<Json<Cameras>, Problem> {
-    Ok(Json(Cameras {
-        cameras: gateway.call::<ListCameras>(Nothing {}).await?,
-    }))
+    Ok(Json(Cameras { cameras: gateway.call::<ListCameras>(Nothing {}).await? }))
 }
 
-pub(crate) async fn get(
-    State(gateway): State<Gateway>,
-    Id(id): Id<CameraId>,
-) -> Result<Json<CameraStatus>, Problem> {
+pub(crate) async fn get(State(gateway): State<Gateway>, Id(id): Id<CameraId>) -> Result<Json<CameraStatus>, Problem> {
     Ok(Json(gateway.call::<GetCamera>(CameraKey { id }).await?))
 }
 
@@ -43,20 +38,14 @@ pub(crate) async fn put(
 ) -> Result<Json<CameraStatus>, Problem> {
     let stated = fields.entry("id").or_insert_with(|| id.as_str().into());
     if stated != id.as_str() {
-        return Err(Problem::new(
-            422,
-            format!("the address says \"{id}\", the body says {stated}"),
-        ));
+        return Err(Problem::new(422, format!("the address says \"{id}\", the body says {stated}")));
     }
     let spec: CameraSpec = serde_json::from_value(Value::Object(fields))
         .map_err(|error| Problem::new(422, format!("the body: {error}")))?;
     Ok(Json(gateway.call::<PutCamera>(spec).await?))
 }
 
-pub(crate) async fn remove(
-    State(gateway): State<Gateway>,
-    Id(id): Id<CameraId>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(State(gateway): State<Gateway>, Id(id): Id<CameraId>) -> Result<StatusCode, Problem> {
     gateway.call::<RemoveCamera>(CameraKey { id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -47,23 +47,11 @@ pub(crate) async fn page(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
-    wait_for_page(
-        &gateway,
-        asked.after,
-        asked.limit,
-        Duration::from_millis(asked.wait.into()),
-    )
-    .await
-    .map(Json)
+    wait_for_page(&gateway, asked.after, asked.limit, Duration::from_millis(asked.wait.into())).await.map(Json)
 }
 
 /// Events after a cursor; waits for the first one if asked to.
-async fn wait_for_page(
-    gateway: &Gateway,
-    after: u64,
-    limit: u32,
-    wait: Duration,
-) -> Result<EventPage, Problem> {
+async fn wait_for_page(gateway: &Gateway, after: u64, limit: u32, wait: Duration) -> Result<EventPage, Problem> {
     let deadline = Instant::now() + wait.min(LONGEST_WAIT);
     let mut news = None;
     loop {
@@ -86,13 +74,7 @@ async fn wait_for_page(
 
 async fn fetch(gateway: &Gateway, after: u64, limit: u32) -> Result<EventPage, Problem> {
     let _turn = gateway.lookout.fetches.acquire().await;
-    gateway
-        .call::<Events>(EventsAfter {
-            after,
-            limit,
-            wait_ms: 0,
-        })
-        .await
+    gateway.call::<Events>(EventsAfter { after, limit, wait_ms: 0 }).await
 }
 
 /// Where a stream stands.
@@ -117,11 +99,7 @@ pub(crate) async fn stream(
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| Problem::new(422, "Last-Event-ID is the `seq` of an event"))?,
     };
-    let cursor = Cursor {
-        gateway,
-        after,
-        fetched: VecDeque::new(),
-    };
+    let cursor = Cursor { gateway, after, fetched: VecDeque::new() };
     let stop = cursor.gateway.stop.clone();
     let events = stream::unfold(cursor, |cursor| async move { Some(next(cursor).await) });
     Ok(Sse::new(events.take_until(async move { stop.cancelled().await })).keep_alive(KeepAlive::default()))

@@ -72,9 +72,7 @@ pub struct Gateway {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Gateway").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -83,13 +81,7 @@ impl Gateway {
     #[must_use]
     pub fn new(services: ServiceClient, limits: Limits) -> Self {
         let lookout = Lookout::new(services.clone());
-        Self {
-            services,
-            limits,
-            analyses: Arc::new(Semaphore::new(limits.analyses)),
-            lookout,
-            stop: Shutdown::new(),
-        }
+        Self { services, limits, analyses: Arc::new(Semaphore::new(limits.analyses)), lookout, stop: Shutdown::new() }
     }
 
     /// The same, ending event streams and waits for events at this shutdown, so that their connections can close.
@@ -107,18 +99,12 @@ impl Gateway {
             .layer(DefaultBodyLimit::max(self.largest_form()));
         Router::new()
             .route("/api/v1/people", get(people::list).post(people::create))
-            .route(
-                "/api/v1/people/{id}",
-                get(people::get).patch(people::rename).delete(people::remove),
-            )
+            .route("/api/v1/people/{id}", get(people::get).patch(people::rename).delete(people::remove))
             .route("/api/v1/people/{id}/merge", post(people::merge))
             .route("/api/v1/events", get(events::page))
             .route("/api/v1/events/stream", get(events::stream))
             .route("/api/v1/cameras", get(cameras::list).post(cameras::create))
-            .route(
-                "/api/v1/cameras/{id}",
-                get(cameras::get).put(cameras::put).delete(cameras::remove),
-            )
+            .route("/api/v1/cameras/{id}", get(cameras::get).put(cameras::put).delete(cameras::remove))
             .layer(DefaultBodyLimit::max(body::LARGEST_JSON))
             .merge(uploads)
             .method_not_allowed_fallback(async || Problem::new(405, "this address does not take this method"))
@@ -133,10 +119,7 @@ impl Gateway {
     }
 
     async fn call<C: Call>(&self, request: C::Request) -> Result<C::Reply, Problem> {
-        Ok(self
-            .services
-            .call::<C>(&request, bytes::Bytes::new(), self.limits.call)
-            .await?)
+        Ok(self.services.call::<C>(&request, bytes::Bytes::new(), self.limits.call).await?)
     }
 }
 

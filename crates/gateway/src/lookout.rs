@@ -34,11 +34,7 @@ pub(crate) struct Lookout {
 
 impl Lookout {
     pub(crate) fn new(services: ServiceClient) -> Self {
-        Self {
-            services,
-            news: Arc::default(),
-            fetches: Arc::new(Semaphore::new(FETCHES)),
-        }
+        Self { services, news: Arc::default(), fetches: Arc::new(Semaphore::new(FETCHES)) }
     }
 
     /// Changes with every event from now on, given that there was none after `after` when `page` was fetched.
@@ -56,11 +52,7 @@ impl Lookout {
 
     async fn look_out(self, news: watch::Sender<()>, mut after: u64) {
         while self.is_needed(&news) {
-            let asked = EventsAfter {
-                after,
-                limit: 1,
-                wait_ms: WAIT_MS,
-            };
+            let asked = EventsAfter { after, limit: 1, wait_ms: WAIT_MS };
             let deadline = GRACE + Duration::from_millis(WAIT_MS.into());
             match self.services.call::<Events>(&asked, Bytes::new(), deadline).await {
                 Ok(page) => {

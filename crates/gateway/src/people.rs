@@ -5,8 +5,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use sightline_wire::PersonId;
 use sightline_wire::service::{
-    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing,
-    Person, PersonKey, RemovePerson, Rename, RenamePerson,
+    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person,
+    PersonKey, RemovePerson, Rename, RenamePerson,
 };
 
 use crate::api::{EnrolledFace, MergeInto, People, PersonName};
@@ -15,15 +15,10 @@ use crate::problem::Problem;
 use crate::{Gateway, recognize};
 
 pub(crate) async fn list(State(gateway): State<Gateway>) -> Result<Json<People>, Problem> {
-    Ok(Json(People {
-        people: gateway.call::<ListPeople>(Nothing {}).await?,
-    }))
+    Ok(Json(People { people: gateway.call::<ListPeople>(Nothing {}).await? }))
 }
 
-pub(crate) async fn get(
-    State(gateway): State<Gateway>,
-    Id(id): Id<PersonId>,
-) -> Result<Json<Person>, Problem> {
+pub(crate) async fn get(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<Json<Person>, Problem> {
     Ok(Json(gateway.call::<GetPerson>(PersonKey { id }).await?))
 }
 
@@ -32,14 +27,8 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonBody(PersonName { name }): JsonBody<PersonName>,
 ) -> Result<(StatusCode, Json<Person>), Problem> {
-    let new = NewPerson {
-        name,
-        idempotency_key: body::idempotency_key(&headers)?,
-    };
-    Ok((
-        StatusCode::CREATED,
-        Json(gateway.call::<CreatePerson>(new).await?),
-    ))
+    let new = NewPerson { name, idempotency_key: body::idempotency_key(&headers)? };
+    Ok((StatusCode::CREATED, Json(gateway.call::<CreatePerson>(new).await?)))
 }
 
 pub(crate) async fn rename(
@@ -58,10 +47,7 @@ pub(crate) async fn merge(
     Ok(Json(gateway.call::<Merge>(MergePeople { from: id, into }).await?))
 }
 
-pub(crate) async fn remove(
-    State(gateway): State<Gateway>,
-    Id(id): Id<PersonId>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<StatusCode, Problem> {
     gateway.call::<RemovePerson>(PersonKey { id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -82,37 +68,17 @@ pub(crate) async fn enroll(
         (None, _) => return Err(unusable("no_face", "there is no face in the picture".to_owned())),
         (Some(face), 0) => face,
         (Some(_), more) => {
-            let detail = format!(
-                "there are {} faces in the picture: cut out the one that is meant",
-                more + 1
-            );
+            let detail = format!("there are {} faces in the picture: cut out the one that is meant", more + 1);
             return Err(unusable("several_faces", detail));
         }
     };
     if let Some(flaw) = &face.flaw {
-        return Err(unusable(
-            flaw,
-            format!("the face is not good enough to be enrolled: {flaw}"),
-        ));
+        return Err(unusable(flaw, format!("the face is not good enough to be enrolled: {flaw}")));
     }
-    let vector = face
-        .vector
-        .ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
+    let vector = face.vector.ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
     let (quality, embedder) = (face.quality, analysis.embedder);
-    let new = NewTemplate {
-        person,
-        embedder,
-        vector,
-        quality,
-        origin,
-        idempotency_key,
-    };
+    let new = NewTemplate { person, embedder, vector, quality, origin, idempotency_key };
     let template = gateway.call::<AddTemplate>(new).await?;
-    let enrolled = EnrolledFace {
-        id: template.id,
-        person: template.person,
-        bbox: face.bbox,
-        quality: face.quality,
-    };
+    let enrolled = EnrolledFace { id: template.id, person: template.person, bbox: face.bbox, quality: face.quality };
     Ok((StatusCode::CREATED, Json(enrolled)))
 }

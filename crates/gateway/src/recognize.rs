@@ -4,9 +4,7 @@ use axum::Json;
 use axum::extract::{Query, Request, State};
 use serde::Deserialize;
 use sightline_wire::Outcome;
-use sightline_wire::service::{
-    Analyse, AnalyseImage, AnalysedFace, Analysis, Search, SearchPeople, SearchResult,
-};
+use sightline_wire::service::{Analyse, AnalyseImage, AnalysedFace, Analysis, Search, SearchPeople, SearchResult};
 
 use crate::Gateway;
 use crate::api::{Models, Recognition, RecognizedFace};
@@ -38,9 +36,7 @@ pub(crate) async fn recognize(
 ) -> Result<Json<Recognition>, Problem> {
     let Query(asked) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
     let (analysis, _name) = analyse(&gateway, request).await?;
-    let mut found = search(&gateway, &analysis, asked.k.clamp(1, MOST_PEOPLE))
-        .await?
-        .into_iter();
+    let mut found = search(&gateway, &analysis, asked.k.clamp(1, MOST_PEOPLE)).await?.into_iter();
     let faces = analysis.faces.into_iter().map(|face| {
         let result = face.vector.as_ref().and_then(|_| found.next());
         recognized(face, result)
@@ -48,47 +44,26 @@ pub(crate) async fn recognize(
     Ok(Json(Recognition {
         width: analysis.width,
         height: analysis.height,
-        model: Models {
-            detector: analysis.detector,
-            embedder: analysis.embedder,
-        },
+        model: Models { detector: analysis.detector, embedder: analysis.embedder },
         faces: faces.collect(),
     }))
 }
 
 /// A result for each face that has a vector, in their order.
 async fn search(gateway: &Gateway, analysis: &Analysis, k: u32) -> Result<Vec<SearchResult>, Problem> {
-    let vectors: Vec<&Vec<f32>> = analysis
-        .faces
-        .iter()
-        .filter_map(|face| face.vector.as_ref())
-        .collect();
+    let vectors: Vec<&Vec<f32>> = analysis.faces.iter().filter_map(|face| face.vector.as_ref()).collect();
     let mut found = Vec::with_capacity(vectors.len());
     for some in vectors.chunks(VECTORS_AT_ONCE) {
         let vectors = some.iter().map(|vector| (*vector).clone()).collect();
-        found.extend(
-            gateway
-                .call::<Search>(SearchPeople {
-                    embedder: analysis.embedder.clone(),
-                    vectors,
-                    k,
-                })
-                .await?,
-        );
+        found.extend(gateway.call::<Search>(SearchPeople { embedder: analysis.embedder.clone(), vectors, k }).await?);
     }
     Ok(found)
 }
 
 fn recognized(face: AnalysedFace, result: Option<SearchResult>) -> RecognizedFace {
-    let (people, outcome) = result.map_or((Vec::new(), Outcome::Unknown), |result| {
-        (result.candidates, result.outcome)
-    });
+    let (people, outcome) = result.map_or((Vec::new(), Outcome::Unknown), |result| (result.candidates, result.outcome));
     // As in the pipeline: a face this small is never named.
-    let outcome = if face.flaw.as_deref() == Some("small") {
-        Outcome::TooSmall
-    } else {
-        outcome
-    };
+    let outcome = if face.flaw.as_deref() == Some("small") { Outcome::TooSmall } else { outcome };
     RecognizedFace {
         bbox: face.bbox,
         landmarks: face.landmarks,
@@ -106,17 +81,10 @@ pub(crate) async fn analyse(gateway: &Gateway, request: Request) -> Result<(Anal
     let Ok(_turn) = gateway.analyses.try_acquire() else {
         return Err(Problem::new(
             429,
-            format!(
-                "{} pictures are being received or analysed already: try again",
-                gateway.limits.analyses
-            ),
+            format!("{} pictures are being received or analysed already: try again", gateway.limits.analyses),
         ));
     };
     let upload = Upload::receive(request, gateway).await?;
-    let call = gateway.services.call::<Analyse>(
-        &AnalyseImage { embed: true },
-        upload.bytes,
-        gateway.limits.analysis,
-    );
+    let call = gateway.services.call::<Analyse>(&AnalyseImage { embed: true }, upload.bytes, gateway.limits.analysis);
     Ok((call.await?, upload.name))
 }

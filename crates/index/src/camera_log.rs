@@ -79,8 +79,14 @@ mod tests {
     fn one_outage_is_one_offline_and_one_online_event() {
         let mut log = CameraLog::default();
         assert_eq!(kinds(&mut log, &[(1, S::Connecting), (1, S::Online)]), []);
-        let outage =
-            [(1, S::Stalled), (2, S::Connecting), (2, S::Unreachable), (3, S::Connecting), (3, S::Unreachable), (4, S::Online)];
+        let outage = [
+            (1, S::Stalled),
+            (2, S::Connecting),
+            (2, S::Unreachable),
+            (3, S::Connecting),
+            (3, S::Unreachable),
+            (4, S::Online),
+        ];
         let expected = [("offline".to_owned(), S::Stalled), ("online".to_owned(), S::Online)];
         assert_eq!(kinds(&mut log, &outage), expected);
     }
@@ -88,7 +94,10 @@ mod tests {
     #[test]
     fn a_camera_that_never_came_up_is_offline_at_once() {
         let mut log = CameraLog::default();
-        assert_eq!(kinds(&mut log, &[(1, S::Connecting), (1, S::Unauthorized)]), [("offline".to_owned(), S::Unauthorized)]);
+        assert_eq!(
+            kinds(&mut log, &[(1, S::Connecting), (1, S::Unauthorized)]),
+            [("offline".to_owned(), S::Unauthorized)]
+        );
     }
 
     #[test]

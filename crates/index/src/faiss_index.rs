@@ -3,8 +3,8 @@
 //! Exact, because graph and cluster indexes lose up to half of the neighbours of faces that are far from everything, and
 //! up to a few hundred thousand vectors a scan is quick enough (14 ms for 100,000 x 512 on one thread).
 
-use faiss::index::flat::FlatIndexImpl;
 use faiss::index::ConcurrentIndex;
+use faiss::index::flat::FlatIndexImpl;
 use faiss::selector::IdSelector;
 use faiss::{IdMap, Idx, Index};
 use sightline_store::{VectorFlaw, check_unit_vector};

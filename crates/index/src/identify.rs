@@ -13,9 +13,7 @@ use std::time::Duration;
 use sightline_stage::{Fault, Monotonic, Outbox, Stage};
 use sightline_store::{IdentifyBatch, Store, VisitState, check_unit_vector};
 use sightline_wire::subject::Wire;
-use sightline_wire::{
-    EventKind, EventRecord, FaceVector, IdentifyInput, Utc, VisitHead, VisitId,
-};
+use sightline_wire::{EventKind, EventRecord, FaceVector, IdentifyInput, Utc, VisitHead, VisitId};
 
 use crate::camera_log::CameraLog;
 use crate::decision::Thresholds;
@@ -131,7 +129,9 @@ impl Identify {
                     visits.insert(id, visit);
                 }
                 // Written by another version: its end cannot be told any more, but nothing else suffers.
-                Err(error) => tracing::warn!(visit = %id, %error, "an open visit cannot be read back and is left as it is"),
+                Err(error) => {
+                    tracing::warn!(visit = %id, %error, "an open visit cannot be read back and is left as it is")
+                }
             }
         }
         Ok(State {
@@ -237,7 +237,10 @@ impl Identify {
 }
 
 fn is_empty(changes: &IdentifyBatch) -> bool {
-    changes.processed.is_empty() && changes.sightings.is_empty() && changes.events.is_empty() && changes.cameras.is_empty()
+    changes.processed.is_empty()
+        && changes.sightings.is_empty()
+        && changes.events.is_empty()
+        && changes.cameras.is_empty()
 }
 
 impl Stage for Identify {

@@ -52,7 +52,12 @@ pub(crate) async fn follow(mirror: Mirror, store: Store, mut newest: watch::Rece
     }
 }
 
-async fn catch_up(mirror: &Mirror, store: &Store, copied: &mut Option<u64>, stop: &Shutdown) -> Result<(), MirrorError> {
+async fn catch_up(
+    mirror: &Mirror,
+    store: &Store,
+    copied: &mut Option<u64>,
+    stop: &Shutdown,
+) -> Result<(), MirrorError> {
     let mut after = match *copied {
         Some(after) => after,
         None => mirror.newest().await?,

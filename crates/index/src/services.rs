@@ -13,11 +13,11 @@ use sightline_stage::bus::{Bus, BusError};
 use sightline_stage::secret::SealKey;
 use sightline_stage::table::Table;
 use sightline_store::{Store, StoreError};
-use sightline_wire::service::{
-    AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras,
-    ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
-};
 use sightline_wire::CameraSpec;
+use sightline_wire::service::{
+    AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera,
+    GetPerson, ListCameras, ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
+};
 use tokio::sync::watch;
 
 use crate::decision::Thresholds;
@@ -84,7 +84,8 @@ pub async fn serve(bus: &Bus, desk: Desk, shutdown: Shutdown) -> Result<(), BusE
     blocking::<ListCameras>(bus, &desk, &shutdown, |desk, _| cameras::list(desk)).await?;
     blocking::<GetCamera>(bus, &desk, &shutdown, cameras::get).await?;
     let shared = Arc::clone(&desk);
-    bus.serve::<CreateCamera, _, _>(move |spec, _| cameras::create(Arc::clone(&shared), spec), shutdown.clone()).await?;
+    bus.serve::<CreateCamera, _, _>(move |spec, _| cameras::create(Arc::clone(&shared), spec), shutdown.clone())
+        .await?;
     let shared = Arc::clone(&desk);
     bus.serve::<PutCamera, _, _>(move |spec, _| cameras::put(Arc::clone(&shared), spec), shutdown.clone()).await?;
     let shared = Arc::clone(&desk);
@@ -135,7 +136,9 @@ async fn events(desk: Arc<Desk>, mut newest: watch::Receiver<u64>, asked: Events
 fn failure(error: &StoreError) -> Failure {
     let kind = match error {
         StoreError::NotFound { .. } => FailureKind::NotFound,
-        StoreError::NameTaken { .. } | StoreError::OtherModel { .. } | StoreError::KeyReused { .. } => FailureKind::Conflict,
+        StoreError::NameTaken { .. } | StoreError::OtherModel { .. } | StoreError::KeyReused { .. } => {
+            FailureKind::Conflict
+        }
         StoreError::Invalid(_) => FailureKind::Invalid,
         StoreError::Busy { .. } | StoreError::DiskFull { .. } => FailureKind::Unavailable,
         _ => FailureKind::Internal,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sightline_vision::{Quality, QualityReason, Rect};
 use sightline_wire::{
-    CameraChange, CameraState, ClockSource, CropId, EndReason, FaceVector, FrameSize, IdentifyInput, RejectedCrop, Stamp, Utc,
-    VisitHead, VisitId, VisitNote,
+    CameraChange, CameraState, ClockSource, CropId, EndReason, FaceVector, FrameSize, IdentifyInput, RejectedCrop,
+    Stamp, Utc, VisitHead, VisitId, VisitNote,
 };
 
 /// When the tests' recordings begin.

@@ -131,7 +131,8 @@ impl Unknowns {
         cluster: f32,
         accept: f32,
     ) -> Result<Vec<UnknownId>, IndexError> {
-        let others = self.near(seen.vector, cluster)?.into_iter().map(|(unknown, _)| unknown).filter(|other| *other != own);
+        let others =
+            self.near(seen.vector, cluster)?.into_iter().map(|(unknown, _)| unknown).filter(|other| *other != own);
         let before: Vec<&Look> = self.looks_of(own).filter(|look| look.visit != *seen.visit).collect();
         let alike = |other: &UnknownId| before.is_empty() || self.least_likeness(&before, *other) >= accept;
         Ok(others.filter(alike).collect())
@@ -206,8 +207,7 @@ impl Unknowns {
         let slot = self.next_slot;
         self.index.add(&[slot], seen.vector)?;
         self.next_slot += 1;
-        let look =
-            Look { unknown, visit: seen.visit.clone(), weight: seen.weight, vector: seen.vector.to_vec() };
+        let look = Look { unknown, visit: seen.visit.clone(), weight: seen.weight, vector: seen.vector.to_vec() };
         self.looks.insert(slot, look);
         self.strangers.entry(unknown).or_default().insert(slot);
         Ok(())

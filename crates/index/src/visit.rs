@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sightline_stage::Monotonic;
 use sightline_store::{OpenVisit, SightingRow, VisitVector};
 use sightline_wire::{
-    CameraId, ClockSource, EndReason, Event, EventFace, EventKind, FaceVector, FrameSize, ModelNames, Outcome, PersonId,
-    RejectedCrop, Stamp, SubjectRef, UnknownId, Utc, VisitHead, VisitId, VisitNote,
+    CameraId, ClockSource, EndReason, Event, EventFace, EventKind, FaceVector, FrameSize, ModelNames, Outcome,
+    PersonId, RejectedCrop, Stamp, SubjectRef, UnknownId, Utc, VisitHead, VisitId, VisitNote,
 };
 
 use crate::fusion::{fuse, weight_of};

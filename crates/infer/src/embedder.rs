@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sightline_vision::{
-    Landmarks, Normalization, Rect, RgbImage, append_tensor, box_crop, similarity_chip,
-};
+use sightline_vision::{Landmarks, Normalization, Rect, RgbImage, append_tensor, box_crop, similarity_chip};
 
 use crate::bench_support::Recorder;
 use crate::error::{InferError, ItemError};
@@ -131,10 +129,7 @@ impl Embedder {
         self.network.record(recorder);
     }
 
-    fn run(
-        &mut self,
-        inputs: &[Result<&RgbImage, ItemError>],
-    ) -> Result<Vec<Result<Vec<f32>, ItemError>>, InferError> {
+    fn run(&mut self, inputs: &[Result<&RgbImage, ItemError>]) -> Result<Vec<Result<Vec<f32>, ItemError>>, InferError> {
         self.tensor.clear();
         for input in inputs.iter().flatten() {
             append_tensor(input, &self.normalization, &mut self.tensor);

@@ -3,9 +3,7 @@
 //!
 //! The two traits are the seam at which tests put a fake model in place of a network.
 
-use sightline_vision::{
-    FaceCut, FaceOrigin, Picture, Quality, QualityGates, QualityReason, assess, cut_face,
-};
+use sightline_vision::{FaceCut, FaceOrigin, Picture, Quality, QualityGates, QualityReason, assess, cut_face};
 
 use crate::{Detection, Detector, Embedder, FaceCrop, InferError, ItemError};
 
@@ -73,11 +71,7 @@ pub struct AssessedFace {
 /// Cuts and assesses the faces of `picture`, in the order of `detections`. Left out: what has numbers that are not
 /// finite, shows nothing of the picture, or comes after the [`MAX_FACES`] best scores.
 #[must_use]
-pub fn assess_faces(
-    picture: Picture<'_>,
-    mut detections: Vec<Detection>,
-    gates: &QualityGates,
-) -> Vec<AssessedFace> {
+pub fn assess_faces(picture: Picture<'_>, mut detections: Vec<Detection>, gates: &QualityGates) -> Vec<AssessedFace> {
     detections.retain(is_sound);
     if detections.len() > MAX_FACES {
         let mut scores: Vec<f32> = detections.iter().map(|detection| detection.score).collect();
@@ -95,21 +89,13 @@ pub fn assess_faces(
             score: detection.score,
         };
         let (quality, flaw) = assess(&cut, &origin, gates);
-        Some(AssessedFace {
-            detection,
-            cut,
-            quality,
-            flaw,
-        })
+        Some(AssessedFace { detection, cut, quality, flaw })
     };
     detections.into_iter().filter_map(assessed).collect()
 }
 
 fn is_sound(detection: &Detection) -> bool {
-    let points_finite = detection
-        .landmarks
-        .iter()
-        .all(|point| point.x.is_finite() && point.y.is_finite());
+    let points_finite = detection.landmarks.iter().all(|point| point.x.is_finite() && point.y.is_finite());
     detection.bbox.is_valid() && detection.score.is_finite() && points_finite
 }
 
@@ -121,16 +107,9 @@ mod tests {
     use crate::Detection;
 
     fn detection(x: f32, score: f32) -> Detection {
-        let landmarks =
-            [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)].map(|(dx, dy)| Point {
-                x: x + 40.0 * dx,
-                y: 40.0 + 50.0 * dy,
-            });
-        Detection {
-            bbox: Rect::new(x, 40.0, x + 40.0, 90.0),
-            score,
-            landmarks,
-        }
+        let landmarks = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+            .map(|(dx, dy)| Point { x: x + 40.0 * dx, y: 40.0 + 50.0 * dy });
+        Detection { bbox: Rect::new(x, 40.0, x + 40.0, 90.0), score, landmarks }
     }
 
     #[test]
@@ -141,30 +120,17 @@ mod tests {
         let mut nan_point = detection(50.0, 0.9);
         nan_point.landmarks[2].y = f32::INFINITY;
         let far = detection(5000.0, 0.9);
-        let faces = vec![
-            nan_box,
-            detection(50.0, f32::NAN),
-            nan_point,
-            far,
-            detection(60.0, 0.8),
-        ];
+        let faces = vec![nan_box, detection(50.0, f32::NAN), nan_point, far, detection(60.0, 0.8)];
         let faces = assess_faces(Picture::Rgb(&image), faces, &QualityGates::default());
         assert_eq!(faces.len(), 1);
         assert_eq!(faces[0].detection.score, 0.8);
-        assert_eq!(
-            (faces[0].cut.image.width(), faces[0].cut.image.height()),
-            (100, 100)
-        );
+        assert_eq!((faces[0].cut.image.width(), faces[0].cut.image.height()), (100, 100));
     }
 
     #[test]
     fn the_best_are_kept_in_their_order() {
         let image = RgbImage::filled(64, 64, [90; 3]);
-        let many = |n: u16| {
-            (0..n)
-                .map(|i| detection(10.0, 0.5 + f32::from(i % 300) / 1000.0))
-                .collect::<Vec<_>>()
-        };
+        let many = |n: u16| (0..n).map(|i| detection(10.0, 0.5 + f32::from(i % 300) / 1000.0)).collect::<Vec<_>>();
         let faces = assess_faces(Picture::Rgb(&image), many(300), &QualityGates::default());
         assert_eq!(faces.len(), MAX_FACES);
         let scores: Vec<f32> = faces.iter().map(|face| face.detection.score).collect();

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::ep::{self, ExecutionProviderDispatch};
 use ort::logging::LogLevel;
-use ort::session::{RunOptions, Session};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
 use ort::value::{TensorRef, ValueType};
 
 use crate::bench_support::Recorder;
@@ -246,8 +246,7 @@ impl Network {
         index: usize,
     ) -> Result<Self, InferError> {
         let file = manifest.files.get(index).ok_or_else(|| manifest.missing("more `[[file]]`"))?;
-        let wrong =
-            |reason| InferError::WrongTensors { id: manifest.id.clone(), file: file.name.clone(), reason };
+        let wrong = |reason| InferError::WrongTensors { id: manifest.id.clone(), file: file.name.clone(), reason };
         let session = runtime
             .builder()?
             .commit_from_file(store.path(file))
@@ -276,8 +275,7 @@ impl Network {
         if let Some(recorder) = &self.recorder {
             recorder.push(&self.file, shape, data);
         }
-        let failed =
-            |error: ort::Error| InferError::Inference { model: self.file.clone(), reason: error.to_string() };
+        let failed = |error: ort::Error| InferError::Inference { model: self.file.clone(), reason: error.to_string() };
         let input = TensorRef::from_array_view((shape, data)).map_err(failed)?;
         let options = (data.len() > LARGE_INPUT).then(shrinking).transpose().map_err(failed)?;
         let results = match &options {
@@ -320,11 +318,7 @@ fn shape_of(value: &ValueType) -> Option<Vec<i64>> {
 }
 
 /// Compares what the manifest says with what the file has; free dimensions are -1.
-fn check_tensors(
-    what: &str,
-    expected: &[TensorContract],
-    found: &[(String, Option<Vec<i64>>)],
-) -> Result<(), String> {
+fn check_tensors(what: &str, expected: &[TensorContract], found: &[(String, Option<Vec<i64>>)]) -> Result<(), String> {
     for tensor in expected {
         let Some((_, shape)) = found.iter().find(|(name, _)| *name == tensor.name) else {
             let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();

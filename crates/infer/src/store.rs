@@ -77,7 +77,8 @@ impl ModelStore {
             }
         }
         for path in extra_manifests.map(toml_files).transpose()?.unwrap_or_default() {
-            let text = std::fs::read_to_string(&path).map_err(|source| InferError::Read { path: path.clone(), source })?;
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| InferError::Read { path: path.clone(), source })?;
             let manifest = Manifest::parse(&path.display().to_string(), &text)?;
             manifests.insert(manifest.id.clone(), manifest);
         }

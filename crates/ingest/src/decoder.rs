@@ -20,10 +20,7 @@ pub(crate) fn decoder(threads: u32, skipped: &Arc<AtomicU64>) -> Result<gst::Ele
     let skipped = Arc::clone(skipped);
     bin.connect_deep_element_added(move |_, _, element| {
         // avdec_h264 and its kind; others have one thread or no choice.
-        if element
-            .find_property("max-threads")
-            .is_some_and(|property| property.value_type() == i32::static_type())
-        {
+        if element.find_property("max-threads").is_some_and(|property| property.value_type() == i32::static_type()) {
             element.set_property("max-threads", threads);
         }
         // MJPEG over HTTP is one stream; without this word decodebin waits for more before it shows anything.
@@ -45,10 +42,7 @@ fn begin_with_a_key_frame(decoder: &gst::Element, skipped: Arc<AtomicU64>) {
         return;
     };
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if info
-            .buffer()
-            .is_some_and(|buffer| buffer.flags().contains(gst::BufferFlags::DELTA_UNIT))
-        {
+        if info.buffer().is_some_and(|buffer| buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)) {
             skipped.fetch_add(1, Ordering::Relaxed);
             // Not `Drop`: with that the bindings and the library both give the buffer back.
             return gst::PadProbeReturn::Handled;
@@ -61,9 +55,7 @@ fn begin_with_a_key_frame(decoder: &gst::Element, skipped: Arc<AtomicU64>) {
 fn keep_audio_encoded(decoder: &gst::Element) {
     decoder.connect("autoplug-continue", false, |values| {
         let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-        let is_audio = caps
-            .and_then(|caps| Some(caps.structure(0)?.name().starts_with("audio/")))
-            .unwrap_or(false);
+        let is_audio = caps.and_then(|caps| Some(caps.structure(0)?.name().starts_with("audio/"))).unwrap_or(false);
         Some((!is_audio).to_value())
     });
 }

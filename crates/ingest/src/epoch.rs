@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn only_a_newer_claim_of_another_worker_fences() {
-        let claim = |epoch, worker: &str| BTreeMap::from([("lobby".to_owned(), Claim { epoch, worker: worker.to_owned() })]);
+        let claim =
+            |epoch, worker: &str| BTreeMap::from([("lobby".to_owned(), Claim { epoch, worker: worker.to_owned() })]);
         assert!(is_fenced(&claim(8, "theirs"), "lobby", "ours", 7));
         assert!(!is_fenced(&claim(6, "theirs"), "lobby", "ours", 7));
         assert!(!is_fenced(&claim(8, "ours"), "lobby", "ours", 7));

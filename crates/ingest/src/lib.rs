@@ -17,8 +17,8 @@ mod outage;
 mod pipeline;
 mod probe;
 mod queue;
-mod sampler;
 mod sample;
+mod sampler;
 mod sink;
 mod source;
 

@@ -80,7 +80,8 @@ pub async fn run(
         let wanted = owned(&config.worker, &cameras.borrow_and_update(), &workers.borrow_and_update());
         let unwanted = {
             let claims = claims.borrow_and_update();
-            let fenced = |id: &str, one: &Running| is_fenced(&claims, id, &config.worker, one.epoch.load(Ordering::Relaxed));
+            let fenced =
+                |id: &str, one: &Running| is_fenced(&claims, id, &config.worker, one.epoch.load(Ordering::Relaxed));
             let unwanted = |(id, one): (&String, &Running)| wanted.get(id) != Some(&one.spec) || fenced(id, one);
             running.iter().filter(|entry| unwanted(*entry)).map(|(id, _)| id.clone()).collect::<Vec<String>>()
         };

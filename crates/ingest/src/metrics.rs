@@ -32,9 +32,7 @@ pub(crate) struct CameraMetrics {
 impl CameraMetrics {
     pub(crate) fn new(camera: &CameraId) -> Self {
         let camera = camera.as_str().to_owned();
-        let dropped = |reason: &'static str| {
-            counter!("sightline_ingest_frames_dropped_total", "camera" => camera.clone(), "reason" => reason)
-        };
+        let dropped = |reason: &'static str| counter!("sightline_ingest_frames_dropped_total", "camera" => camera.clone(), "reason" => reason);
         let metrics = Self {
             decoded: counter!("sightline_ingest_decoded_frames_total", "camera" => camera.clone()),
             kept: counter!("sightline_ingest_frames_total", "camera" => camera.clone()),

@@ -25,9 +25,7 @@ pub(crate) fn origin(
         Source::Rtsp { url, login } => Ok((rtsp(url, login.as_ref(), transport, distrusted)?, true)),
         Source::File(path) => {
             let element = element("filesrc")?;
-            let path = path
-                .to_str()
-                .ok_or_else(|| Outage::new(CameraState::NotFound, "the path is no UTF-8"))?;
+            let path = path.to_str().ok_or_else(|| Outage::new(CameraState::NotFound, "the path is no UTF-8"))?;
             element.set_property("location", path);
             Ok((element, false))
         }
@@ -58,10 +56,7 @@ fn rtsp(
     let element = element("rtspsrc")?;
     element.set_property("location", url);
     element.set_property("latency", RTSP_LATENCY_MS);
-    element.set_property_from_str(
-        "protocols",
-        if transport == Transport::Tcp { "tcp" } else { "udp" },
-    );
+    element.set_property_from_str("protocols", if transport == Transport::Tcp { "tcp" } else { "udp" });
     element.set_property("add-reference-timestamp-meta", true);
     set_login(&element, login);
     // Sound would only cost.

@@ -1,7 +1,7 @@
 //! Why a camera delivers nothing: a closed list, used in state, log and metric alike.
 
-use gstreamer as gst;
 use gst::glib;
+use gstreamer as gst;
 use sightline_wire::CameraState;
 
 use crate::source::Source;
@@ -38,7 +38,9 @@ impl Outage {
         if let Some(resource) = error.kind::<gst::ResourceError>() {
             return match resource {
                 gst::ResourceError::NotAuthorized => Self::new(CameraState::Unauthorized, "user or password is wrong"),
-                gst::ResourceError::NotFound => Self::new(CameraState::NotFound, "there is nothing at this address or path"),
+                gst::ResourceError::NotFound => {
+                    Self::new(CameraState::NotFound, "there is nothing at this address or path")
+                }
                 // Numbers are not looked for: the text is full of them.
                 _ if says("Unauthorized") => Self::new(CameraState::Unauthorized, "user or password is wrong"),
                 _ if says("Not Found") || says("No such file") => {
@@ -57,7 +59,10 @@ impl Outage {
                 gst::StreamError::CodecNotFound => {
                     Self::new(CameraState::Unsupported, "no decoder for this stream is installed")
                 }
-                gst::StreamError::TypeNotFound | gst::StreamError::WrongType | gst::StreamError::Decode | gst::StreamError::Demux => {
+                gst::StreamError::TypeNotFound
+                | gst::StreamError::WrongType
+                | gst::StreamError::Decode
+                | gst::StreamError::Demux => {
                     Self::new(CameraState::Unsupported, "this is no video that can be decoded")
                 }
                 _ => Self::new(CameraState::Unsupported, "this stream cannot be used"),
@@ -82,8 +87,8 @@ const fn unreachable(source: &Source) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use gstreamer as gst;
     use gst::glib;
+    use gstreamer as gst;
     use sightline_wire::CameraState;
 
     use super::Outage;
@@ -96,7 +101,11 @@ mod tests {
             (glib::Error::new(gst::ResourceError::NotAuthorized, "x"), "", CameraState::Unauthorized),
             (glib::Error::new(gst::ResourceError::OpenRead, "x"), "... 401 Unauthorized", CameraState::Unauthorized),
             (glib::Error::new(gst::ResourceError::NotFound, "x"), "", CameraState::NotFound),
-            (glib::Error::new(gst::ResourceError::OpenRead, "x"), "file.c(4040): pipeline401", CameraState::Unreachable),
+            (
+                glib::Error::new(gst::ResourceError::OpenRead, "x"),
+                "file.c(4040): pipeline401",
+                CameraState::Unreachable,
+            ),
             (glib::Error::new(gst::StreamError::Failed, "x"), "", CameraState::Unreachable),
             (glib::Error::new(gst::ResourceError::OpenRead, "x"), "rtsp://u:secret@h", CameraState::Unreachable),
             (glib::Error::new(gst::StreamError::TypeNotFound, "x"), "", CameraState::Unsupported),

@@ -155,7 +155,9 @@ impl Drop for Pipeline {
 fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
     let to = to.downgrade();
     from.connect_pad_added(move |_, pad| {
-        let Some(sink) = to.upgrade().and_then(|to| to.static_pad("sink")).filter(|sink| !sink.is_linked()) else { return };
+        let Some(sink) = to.upgrade().and_then(|to| to.static_pad("sink")).filter(|sink| !sink.is_linked()) else {
+            return;
+        };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let name = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
         let wanted = name.starts_with(kind) || name.starts_with("application/x-rtp") || name.starts_with("image");

@@ -40,7 +40,9 @@ pub fn probe(source: &Source, transport: Transport, patience: Duration) -> Resul
         }
         match pipeline.next_event(Duration::ZERO) {
             Some(PipelineEvent::Failed(outage)) => return Err(outage),
-            Some(PipelineEvent::Ended) => return Err(Outage::new(CameraState::Ended, "it ended before its first picture")),
+            Some(PipelineEvent::Ended) => {
+                return Err(Outage::new(CameraState::Ended, "it ended before its first picture"));
+            }
             None if started.elapsed() > patience => {
                 return Err(Outage::silence(source, format!("no picture within {} s", patience.as_secs())));
             }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo, VideoMeta};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
-use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo, VideoMeta};
 use sightline_vision::{ColorMatrix, ColorRange, ImageError, PlaneLayout, Planes};
 
 /// Height from which video without a stated matrix is taken as high definition (BT.709), as players do.

@@ -32,27 +32,12 @@ pub(crate) fn sink(
     real_time: bool,
 ) -> gst_app::AppSink {
     let formats = gst_video::VideoCapsBuilder::new().format_list([VideoFormat::I420, VideoFormat::Nv12]);
-    let sink = gst_app::AppSink::builder()
-        .caps(&formats.build())
-        .sync(is_file && real_time)
-        .max_buffers(1)
-        .build();
+    let sink = gst_app::AppSink::builder().caps(&formats.build()).sync(is_file && real_time).max_buffers(1).build();
     if let Some(pad) = sink.static_pad("sink") {
         allow_strides(&pad);
     }
-    let mut taker = Taker {
-        on_picture,
-        has_video,
-        is_file,
-        known: None,
-        last_ns: None,
-        enough: false,
-    };
-    sink.set_callbacks(
-        AppSinkCallbacks::builder()
-            .new_sample(move |sink| taker.take(sink))
-            .build(),
-    );
+    let mut taker = Taker { on_picture, has_video, is_file, known: None, last_ns: None, enough: false };
+    sink.set_callbacks(AppSinkCallbacks::builder().new_sample(move |sink| taker.take(sink)).build());
     sink
 }
 
@@ -79,20 +64,14 @@ impl Taker {
             return Ok(gst::FlowSuccess::Ok);
         };
         let info = self.info(caps)?;
-        let segment = sample
-            .segment()
-            .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
         let time = buffer.pts().or_else(|| buffer.dts());
         let running = segment.and_then(|segment| segment.to_running_time(time)).or(time);
         let stated = running.and_then(|time| i64::try_from(time.nseconds()).ok());
         let pts_ns = stated.unwrap_or_else(|| self.guess(sink, &info));
         self.last_ns = Some(pts_ns);
         self.enough = !(self.on_picture)(Picture { buffer, info, pts_ns });
-        if self.enough {
-            Err(gst::FlowError::Eos)
-        } else {
-            Ok(gst::FlowSuccess::Ok)
-        }
+        if self.enough { Err(gst::FlowError::Eos) } else { Ok(gst::FlowSuccess::Ok) }
     }
 
     fn info(&mut self, caps: gst::Caps) -> Result<VideoInfo, gst::FlowError> {
@@ -108,16 +87,10 @@ impl Taker {
     fn guess(&self, sink: &gst_app::AppSink, info: &VideoInfo) -> i64 {
         if !self.is_file {
             let now = sink.current_running_time();
-            return now
-                .and_then(|time| i64::try_from(time.nseconds()).ok())
-                .unwrap_or(0);
+            return now.and_then(|time| i64::try_from(time.nseconds()).ok()).unwrap_or(0);
         }
         let (frames, seconds) = (i64::from(info.fps().numer()), i64::from(info.fps().denom()));
-        let interval_ns = if frames > 0 {
-            seconds * 1_000_000_000 / frames
-        } else {
-            USUAL_INTERVAL_NS
-        };
+        let interval_ns = if frames > 0 { seconds * 1_000_000_000 / frames } else { USUAL_INTERVAL_NS };
         self.last_ns.map_or(0, |last| last + interval_ns)
     }
 }

@@ -106,7 +106,9 @@ fn without_login(text: &str) -> Result<(String, Option<(String, String)>), Sourc
     }
     // Taken as it stands, a part of the password would be a host or a path, and be shown as one.
     if url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) || url.fragment().is_some() {
-        return Err(SourceError::Part("in a password write / as %2F, ? as %3F and # as %23, after the host write @ as %40"));
+        return Err(SourceError::Part(
+            "in a password write / as %2F, ? as %3F and # as %23, after the host write @ as %40",
+        ));
     }
     let user = decoded(url.username());
     let password = decoded(url.password().unwrap_or_default());
@@ -173,10 +175,7 @@ mod tests {
             Source::Http { url: "http://cam/mjpeg".to_owned(), login: None }
         );
         assert_eq!(Source::parse("test://").unwrap(), Source::Test { width: 640, height: 360, fps: 25 });
-        assert_eq!(
-            Source::parse("test://?width=320&fps=5").unwrap(),
-            Source::Test { width: 320, height: 360, fps: 5 }
-        );
+        assert_eq!(Source::parse("test://?width=320&fps=5").unwrap(), Source::Test { width: 320, height: 360, fps: 5 });
     }
 
     #[test]
@@ -198,7 +197,9 @@ mod tests {
             let message = Source::parse(bad).unwrap_err().to_string();
             assert!(message.contains("%2F") && !message.contains("ss@"), "{message}");
         }
-        for bad in ["", "rtsp://", "rtsp:///path", "v4l2://video0", "test://?width=0", "test://?zoom=1", "test://?fps=fast"] {
+        for bad in
+            ["", "rtsp://", "rtsp:///path", "v4l2://video0", "test://?width=0", "test://?zoom=1", "test://?fps=fast"]
+        {
             assert!(Source::parse(bad).is_err(), "{bad}");
         }
     }

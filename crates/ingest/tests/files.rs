@@ -1,9 +1,5 @@
 //! Recordings: whole, in real time, changing, and broken in every way.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails where something fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 mod common;
 
@@ -28,15 +24,10 @@ async fn every_sampled_frame_of_a_recording_arrives() {
     assert_eq!(frames.len(), 153);
     assert_in_order(&frames);
     assert!(
-        frames
-            .windows(2)
-            .all(|pair| (pair[1].stamp.pts_ns - pair[0].stamp.pts_ns - 200_000_000).abs() < 5_000_000)
+        frames.windows(2).all(|pair| (pair[1].stamp.pts_ns - pair[0].stamp.pts_ns - 200_000_000).abs() < 5_000_000)
     );
     assert!(frames.iter().all(|note| note.stamp.clock == ClockSource::File));
-    assert_eq!(
-        log.states("clip"),
-        [CameraState::Connecting, CameraState::Online, CameraState::Ended]
-    );
+    assert_eq!(log.states("clip"), [CameraState::Connecting, CameraState::Online, CameraState::Ended]);
     assert_eq!(log.events("clip"), ["offline"]);
 }
 
@@ -66,24 +57,15 @@ async fn a_live_file_plays_in_real_time() {
 async fn pictures_may_change_their_size() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    for (kind, muxer) in [
-        ("ts", "mpegtsmux"),
-        ("h264", "video/x-h264,stream-format=byte-stream"),
-    ] {
+    for (kind, muxer) in [("ts", "mpegtsmux"), ("h264", "video/x-h264,stream-format=byte-stream")] {
         let parts = [file(&format!("small.{kind}")), file(&format!("large.{kind}"))];
         media::video(&parts[0], (320, 240), 50, muxer);
         media::video(&parts[1], (640, 480), 50, muxer);
         media::join(&[&parts[0], &parts[1]], &file(&format!("both.{kind}")));
     }
     let specs = [
-        CameraSpec {
-            fps: 25.0,
-            ..complete("ts", &file("both.ts"))
-        },
-        CameraSpec {
-            fps: 25.0,
-            ..complete("h264", &file("both.h264"))
-        },
+        CameraSpec { fps: 25.0, ..complete("ts", &file("both.ts")) },
+        CameraSpec { fps: 25.0, ..complete("h264", &file("both.h264")) },
         live("live", text(&file("both.ts"))),
     ];
     let cameras = Cameras::start(&specs).await;
@@ -107,14 +89,9 @@ async fn pictures_may_change_their_size() {
 /// Files that are no video, each with the state they put their camera into.
 fn useless_files(folder: &Path) -> Vec<(&'static str, String, CameraState)> {
     let file = |name: &str| folder.join(name);
-    media::launch(&format!(
-        "audiotestsrc num-buffers=50 ! wavenc ! filesink location={}",
-        text(&file("sound.wav"))
-    ));
-    let sound = format!(
-        "audiotestsrc num-buffers=50 ! avenc_aac ! mp4mux ! filesink location={}",
-        text(&file("sound.mp4"))
-    );
+    media::launch(&format!("audiotestsrc num-buffers=50 ! wavenc ! filesink location={}", text(&file("sound.wav"))));
+    let sound =
+        format!("audiotestsrc num-buffers=50 ! avenc_aac ! mp4mux ! filesink location={}", text(&file("sound.mp4")));
     media::launch(&sound);
     media::video(&file("none.mkv"), (320, 240), 0, "matroskamux");
     media::video(&file("none.mp4"), (320, 240), 0, "mp4mux");
@@ -143,23 +120,13 @@ async fn useless_files_are_named_and_stop_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let useless = useless_files(folder.path());
     for complete in [false, true] {
-        let mut specs: Vec<_> = useless
-            .iter()
-            .map(|(id, path, _)| live(id, path.as_str()))
-            .collect();
+        let mut specs: Vec<_> = useless.iter().map(|(id, path, _)| live(id, path.as_str())).collect();
         if complete {
-            specs = useless
-                .iter()
-                .map(|(id, path, _)| common::complete(id, Path::new(path)))
-                .collect();
+            specs = useless.iter().map(|(id, path, _)| common::complete(id, Path::new(path))).collect();
         }
         specs.push(live("good", "test://?width=320&height=240&fps=10"));
         let cameras = Cameras::start(&specs).await;
-        let told = |log: &Log| {
-            useless
-                .iter()
-                .all(|(id, _, state)| log.states(id).get(1) == Some(state))
-        };
+        let told = |log: &Log| useless.iter().all(|(id, _, state)| log.states(id).get(1) == Some(state));
         let log = cameras.until("a state for every file", PATIENCE, told).await;
         cameras.until_more("good", 3).await;
         let (took, end) = cameras.stop().await;
@@ -197,8 +164,7 @@ async fn a_recording_that_breaks_off_ends_there() {
     media::cut(&media::clip(), 0.5, &file("half.mp4"));
     media::mjpeg(&file("whole.avi"), 50);
     media::spoil(&file("whole.avi"), 0.5..0.8, &file("spoilt.avi"));
-    let raw =
-        "videotestsrc num-buffers=50 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! y4menc";
+    let raw = "videotestsrc num-buffers=50 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! y4menc";
     media::launch(&format!("{raw} ! filesink location={}", text(&file("whole.y4m"))));
     media::spoil(&file("whole.y4m"), 0.5..0.8, &file("torn.y4m"));
     let names = ["half.mp4", "spoilt.avi", "torn.y4m"];
@@ -211,22 +177,11 @@ async fn a_recording_that_breaks_off_ends_there() {
     for (camera, frames, detail) in [
         (&names[0], 75..=75, "the file has ended"),
         (&names[1], 7..=9, "the file has ended"),
-        (
-            &names[2],
-            4..=6,
-            "the file breaks off: this is no video that can be decoded",
-        ),
+        (&names[2], 4..=6, "the file breaks off: this is no video that can be decoded"),
     ] {
-        assert_eq!(
-            log.states(camera),
-            [CameraState::Connecting, CameraState::Online, CameraState::Ended]
-        );
+        assert_eq!(log.states(camera), [CameraState::Connecting, CameraState::Online, CameraState::Ended]);
         assert_eq!(log.last(camera, CameraState::Ended).unwrap().detail, detail);
         assert_in_order(&log.frames(camera));
-        assert!(
-            frames.contains(&log.count(camera)),
-            "{camera}: {}",
-            log.count(camera)
-        );
+        assert!(frames.contains(&log.count(camera)), "{camera}: {}", log.count(camera));
     }
 }

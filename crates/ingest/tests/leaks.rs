@@ -1,9 +1,5 @@
 //! Ten outages leave neither threads nor open files behind. Alone in its process, whose counts it looks at.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails where something fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 mod common;
 
@@ -22,16 +18,11 @@ fn count(of: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outages_leave_no_threads_and_no_open_files() {
     let mut server = rtsp(&["lobby"]);
-    let spec = CameraSpec {
-        stall: STALL / 2,
-        ..common::live("lobby", server.url("lobby"))
-    };
+    let spec = CameraSpec { stall: STALL / 2, ..common::live("lobby", server.url("lobby")) };
     let cameras = Cameras::start(&[spec]).await;
     let mut before = (0, 0);
     for cycle in 0..11 {
-        cameras
-            .until("video", PATIENCE, |log| log.epochs("lobby").len() == cycle + 1)
-            .await;
+        cameras.until("video", PATIENCE, |log| log.epochs("lobby").len() == cycle + 1).await;
         // The first round loads plugins and fills pools; what comes after it must not add up.
         if cycle == 1 {
             before = (count("task"), count("fd"));
@@ -47,17 +38,11 @@ async fn outages_leave_no_threads_and_no_open_files() {
             server.restart().unwrap();
         }
     }
-    cameras
-        .until("video after all", PATIENCE, |log| log.epochs("lobby").len() == 12)
-        .await;
+    cameras.until("video after all", PATIENCE, |log| log.epochs("lobby").len() == 12).await;
     let deadline = Instant::now() + SETTLED_WITHIN;
     let settled = || (count("task"), count("fd"));
     while settled().0 > before.0 + 2 || settled().1 > before.1 + 2 {
-        assert!(
-            Instant::now() < deadline,
-            "threads and files: {before:?} before, {:?} after",
-            settled()
-        );
+        assert!(Instant::now() < deadline, "threads and files: {before:?} before, {:?} after", settled());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     cameras.stop().await;
@@ -65,9 +50,7 @@ async fn outages_leave_no_threads_and_no_open_files() {
     let named = |name: &str| {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
         tasks
-            .filter(|task| {
-                std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
-            })
+            .filter(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.starts_with(name)))
             .count()
     };
     while named("camera-") > 0 {

@@ -1,10 +1,6 @@
 //! User and password: the right ones work, the wrong ones are told apart, and neither is ever shown. Alone in its process, whose log it
 //! reads.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails where something fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 mod common;
 
@@ -60,23 +56,16 @@ fn assert_silent(what: &str, text: &str) {
 async fn passwords_open_cameras_and_are_never_shown() {
     let written = Written::start();
     let clip = media::clip();
-    let serve = |password| {
-        RtspProcess::start_with_login(&[("lobby".to_owned(), clip.clone())], "viewer", password).unwrap()
-    };
+    let serve =
+        |password| RtspProcess::start_with_login(&[("lobby".to_owned(), clip.clone())], "viewer", password).unwrap();
     let (plain, awkward) = (serve(RIGHT), serve(AWKWARD));
-    let nobody = format!(
-        "rtsp://viewer:{RIGHT}@127.0.0.1:{}/lobby",
-        sightline_testkit::process::free_port().unwrap()
-    );
+    let nobody = format!("rtsp://viewer:{RIGHT}@127.0.0.1:{}/lobby", sightline_testkit::process::free_port().unwrap());
     let specs = [
         live("right", plain.url_with_login("lobby", "viewer", RIGHT)),
         live("wrong", plain.url_with_login("lobby", "viewer", WRONG)),
         live("stranger", plain.url_with_login("lobby", "somebody", RIGHT)),
         live("nameless", plain.url("lobby")),
-        live(
-            "awkward",
-            awkward.url_with_login("lobby", "viewer", AWKWARD_ESCAPED),
-        ),
+        live("awkward", awkward.url_with_login("lobby", "viewer", AWKWARD_ESCAPED)),
         live("missing", plain.url_with_login("attic", "viewer", RIGHT)),
         live("closed", nobody),
         live("scheme", format!("ftp://viewer:{RIGHT}@127.0.0.1/lobby")),
@@ -94,20 +83,14 @@ async fn passwords_open_cameras_and_are_never_shown() {
         ("scheme", CameraState::Unsupported),
         ("broken", CameraState::Unsupported),
     ];
-    let told = |log: &Log| {
-        expected
-            .iter()
-            .all(|(camera, state)| log.states(camera).get(1) == Some(state))
-    };
+    let told = |log: &Log| expected.iter().all(|(camera, state)| log.states(camera).get(1) == Some(state));
     cameras.until("all states", PATIENCE, told).await;
     cameras.until_more("right", 3).await;
     cameras.until_more("awkward", 3).await;
     let probed = Source::parse(&plain.url_with_login("lobby", "viewer", WRONG)).unwrap();
     let shown = format!("{probed:?} {probed:#?}");
-    let outage = tokio::task::spawn_blocking(move || probe(&probed, Transport::Tcp, PATIENCE))
-        .await
-        .unwrap()
-        .unwrap_err();
+    let outage =
+        tokio::task::spawn_blocking(move || probe(&probed, Transport::Tcp, PATIENCE)).await.unwrap().unwrap_err();
     assert_eq!(outage.state, CameraState::Unauthorized);
     let (_, log) = cameras.stop().await;
     assert_silent("a source", &shown);
@@ -115,9 +98,6 @@ async fn passwords_open_cameras_and_are_never_shown() {
     assert_silent("a spec", &format!("{specs:?} {specs:#?}"));
     assert_silent("a change", &format!("{:?}", log.changes));
     let text = written.text();
-    assert!(
-        text.contains("no video") && text.contains("delivers video"),
-        "nothing was logged: {text}"
-    );
+    assert!(text.contains("no video") && text.contains("delivers video"), "nothing was logged: {text}");
     assert_silent("the log", &text);
 }

@@ -1,9 +1,5 @@
 //! RTSP cameras, from a real server process: what they deliver, and what is said when they deliver nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails where something fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 mod common;
 
@@ -18,24 +14,12 @@ use sightline_wire::{CameraSpec, CameraState, ClockSource, Transport};
 
 async fn delivers_at_its_rate(transport: Transport, fps: f64) {
     let server = rtsp(&["lobby"]);
-    let cameras = Cameras::start(&[CameraSpec {
-        fps,
-        transport,
-        ..live("lobby", server.url("lobby"))
-    }])
-    .await;
-    let log = cameras
-        .until("frames", PATIENCE, |log| {
-            log.count("lobby") >= (5.0 * fps) as usize
-        })
-        .await;
+    let cameras = Cameras::start(&[CameraSpec { fps, transport, ..live("lobby", server.url("lobby")) }]).await;
+    let log = cameras.until("frames", PATIENCE, |log| log.count("lobby") >= (5.0 * fps) as usize).await;
     let (took, _) = cameras.stop().await;
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(log.epochs("lobby").len(), 1);
-    assert_eq!(
-        log.states("lobby"),
-        [CameraState::Connecting, CameraState::Online]
-    );
+    assert_eq!(log.states("lobby"), [CameraState::Connecting, CameraState::Online]);
     let frames = log.frames("lobby");
     assert_in_order(&frames);
     assert!(frames.iter().all(|note| note.size == (400, 300)));
@@ -43,10 +27,7 @@ async fn delivers_at_its_rate(transport: Transport, fps: f64) {
     assert!((0.8 * fps..1.2 * fps).contains(&rate), "{rate} instead of {fps}");
     for note in &frames {
         let age_s = note.arrived.ns_since(note.stamp.capture) as f64 / 1e9;
-        assert!(
-            matches!(note.stamp.clock, ClockSource::Rtcp | ClockSource::Arrival),
-            "{note:?}"
-        );
+        assert!(matches!(note.stamp.clock, ClockSource::Rtcp | ClockSource::Arrival), "{note:?}");
         assert!((-1.0..5.0).contains(&age_s), "{note:?} is {age_s} s old");
     }
     for pair in frames.windows(2) {
@@ -67,24 +48,14 @@ async fn frames_come_over_udp() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_cameras_have_numbers_of_their_own() {
     let server = rtsp(&["lobby", "gate"]);
-    let specs = [
-        live("lobby", server.url("lobby")),
-        CameraSpec {
-            fps: 10.0,
-            ..live("gate", server.url("gate"))
-        },
-    ];
+    let specs = [live("lobby", server.url("lobby")), CameraSpec { fps: 10.0, ..live("gate", server.url("gate")) }];
     let cameras = Cameras::start(&specs).await;
     let enough = |log: &common::Log| log.count("lobby") >= 10 && log.count("gate") >= 20;
     let log = cameras.until("frames of both", PATIENCE, enough).await;
     cameras.stop().await;
     for camera in ["lobby", "gate"] {
         assert_in_order(&log.frames(camera));
-        assert_eq!(
-            log.states(camera),
-            [CameraState::Connecting, CameraState::Online],
-            "{camera}"
-        );
+        assert_eq!(log.states(camera), [CameraState::Connecting, CameraState::Online], "{camera}");
     }
 }
 
@@ -99,15 +70,10 @@ async fn a_viewer_that_comes_late_waits_for_a_whole_picture() {
     let look = move || probe(&Source::parse(&url).unwrap(), Transport::Tcp, PATIENCE);
     let probing = tokio::task::spawn_blocking(look);
     cameras.want(&[first, watched("second", server.url("lobby"))]);
-    let log = cameras
-        .until("the second viewer", PATIENCE, |log| log.count("second") >= 3)
-        .await;
+    let log = cameras.until("the second viewer", PATIENCE, |log| log.count("second") >= 3).await;
     let report = probing.await.unwrap().unwrap();
     cameras.stop().await;
-    assert_eq!(
-        log.states("second"),
-        [CameraState::Connecting, CameraState::Online]
-    );
+    assert_eq!(log.states("second"), [CameraState::Connecting, CameraState::Online]);
     assert_eq!((log.epochs("first").len(), log.epochs("second").len()), (1, 1));
     // Differences painted on grey have a spread of about 1, the clip one of about 25.
     let spread = spread(&report.picture);
@@ -126,11 +92,7 @@ async fn what_is_not_there_is_told_apart() {
     ];
     let cameras = Cameras::start(&specs).await;
     let expected = [
-        (
-            "elsewhere",
-            CameraState::NotFound,
-            "nothing at this address or path",
-        ),
+        ("elsewhere", CameraState::NotFound, "nothing at this address or path"),
         ("closed", CameraState::Unreachable, "nobody answers"),
         ("nameless", CameraState::Unreachable, "nobody answers"),
     ];
@@ -147,10 +109,7 @@ async fn what_is_not_there_is_told_apart() {
         );
         assert_eq!(log.events(camera), ["offline"], "{camera}");
         let said = log.last(camera, state).unwrap().detail;
-        assert!(
-            said.contains(detail) && said.contains("next attempt in"),
-            "{camera}: {said}"
-        );
+        assert!(said.contains(detail) && said.contains("next attempt in"), "{camera}: {said}");
     }
     assert_eq!(end.epochs("lobby").len(), 1, "the good camera goes on");
 }
@@ -166,16 +125,10 @@ async fn a_listener_that_stays_silent_is_given_up_and_tried_again() {
     let started = Instant::now();
     let cameras = Cameras::start(&[watched("mute", format!("rtsp://127.0.0.1:{port}/lobby"))]).await;
     let silent = |state| matches!(state, CameraState::Stalled | CameraState::Unreachable);
-    cameras
-        .until("given up", PATIENCE, |log| {
-            log.states("mute").last().copied().is_some_and(silent)
-        })
-        .await;
+    cameras.until("given up", PATIENCE, |log| log.states("mute").last().copied().is_some_and(silent)).await;
     let took = started.elapsed();
     assert!(took >= STALL && took < STALL * 3, "{took:?}");
-    let log = cameras
-        .until("given up twice", PATIENCE, |log| log.states("mute").len() >= 4)
-        .await;
+    let log = cameras.until("given up twice", PATIENCE, |log| log.states("mute").len() >= 4).await;
     let (took, _) = cameras.stop().await;
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(log.events("mute"), ["offline"]);

@@ -56,7 +56,10 @@ fn main() -> Result<()> {
     let median = seconds.get(seconds.len() / 2).copied().context("no round")?;
     let (least, most) = (seconds[0], seconds[seconds.len() - 1]);
     let verdict = if median <= GATE_SECONDS { "PASS" } else { "FAIL" };
-    println!("{} templates: median {median:.2} s, {least:.2} to {most:.2} s; gate {GATE_SECONDS} s: {verdict}", arguments.templates);
+    println!(
+        "{} templates: median {median:.2} s, {least:.2} to {most:.2} s; gate {GATE_SECONDS} s: {verdict}",
+        arguments.templates
+    );
     ensure!(!arguments.gate || median <= GATE_SECONDS, "the start takes too long");
     Ok(())
 }
@@ -67,9 +70,9 @@ fn start(folder: &std::path::Path, templates: usize) -> Result<f64> {
     let fleet = Fleet::start(plan)?;
     let took = began.elapsed().as_secs_f64();
     let metrics = fleet.metrics(0)?;
-    let indexed = metrics.lines().any(|line| {
-        line.starts_with("sightline_index_vectors") && line.ends_with(&format!(" {templates}"))
-    });
+    let indexed = metrics
+        .lines()
+        .any(|line| line.starts_with("sightline_index_vectors") && line.ends_with(&format!(" {templates}")));
     ensure!(indexed, "ready, but not with {templates} templates");
     fleet.stop()?;
     Ok(took)

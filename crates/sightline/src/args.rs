@@ -292,7 +292,9 @@ mod tests {
     #[test]
     fn stages_are_named_one_after_the_other() {
         let arguments = Arguments::try_parse_from(["sightline", "worker", "ingest", "detect"]).unwrap();
-        assert!(matches!(&arguments.command, Command::Worker { stages } if *stages == [StageName::Ingest, StageName::Detect]));
+        assert!(
+            matches!(&arguments.command, Command::Worker { stages } if *stages == [StageName::Ingest, StageName::Detect])
+        );
         assert!(Arguments::try_parse_from(["sightline", "worker"]).is_err());
     }
 

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sightline_gateway::api::People;
 use sightline_wire::PersonId;
 use sightline_wire::service::Person;
-use sightline_gateway::api::People;
 use ureq::Body;
 use ureq::http::Response;
 use ureq::unversioned::multipart::{Form, Part};
@@ -86,7 +86,10 @@ impl Client {
 
     fn check(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<String> {
         let mut response = answer.with_context(|| {
-            format!("the server at {} cannot be reached: start `sightline run`, or say where it is with --server", self.base)
+            format!(
+                "the server at {} cannot be reached: start `sightline run`, or say where it is with --server",
+                self.base
+            )
         })?;
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().context("the server's answer broke off")?;

@@ -99,8 +99,11 @@ impl Part {
 /// Runs a process until a signal, or until a part of it is broken.
 pub(crate) fn run(config: Config, layout: Layout) -> Result<()> {
     let resolved = Resolved::new(&config)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(IO_THREADS).thread_name("io").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("io")
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(process(config, resolved, layout));
     // A thread that hangs in a driver must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -262,18 +262,21 @@ fn parse(file: &Path, text: &str, references: &dyn reference::References) -> Res
     if value.is_null() {
         value = Value::Object(serde_json::Map::new());
     }
-    reference::replace(&mut value, references).map_err(|error| ConfigError::Reference { file: file.to_owned(), error })?;
+    reference::replace(&mut value, references)
+        .map_err(|error| ConfigError::Reference { file: file.to_owned(), error })?;
     let config: Config = serde_path_to_error::deserialize(value).map_err(|e| ConfigError::value(file, &e))?;
     check(file, &config)?;
     Ok(config)
 }
 
 fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
-    let refuse = |key: &str, reason: String| {
-        Err(ConfigError::Value { file: file.to_owned(), key: key.to_owned(), reason })
-    };
+    let refuse =
+        |key: &str, reason: String| Err(ConfigError::Value { file: file.to_owned(), key: key.to_owned(), reason });
     if config.http.listen.parse::<std::net::SocketAddr>().is_err() {
-        return refuse("http.listen", format!("\"{}\" is no address with a port, as in 127.0.0.1:8080", config.http.listen));
+        return refuse(
+            "http.listen",
+            format!("\"{}\" is no address with a port, as in 127.0.0.1:8080", config.http.listen),
+        );
     }
     for (key, number, limit) in [
         ("models.threads", config.models.threads, 256),
@@ -288,7 +291,10 @@ fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
     let mut seen = std::collections::BTreeSet::new();
     for (index, camera) in config.cameras.iter().enumerate() {
         if !seen.insert(&camera.id) {
-            return refuse(&format!("cameras[{index}].id"), format!("another camera is called \"{}\" as well", camera.id));
+            return refuse(
+                &format!("cameras[{index}].id"),
+                format!("another camera is called \"{}\" as well", camera.id),
+            );
         }
         if let Err(reason) = camera.check() {
             return refuse(&format!("cameras[{index}]"), reason);

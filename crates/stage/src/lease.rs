@@ -79,7 +79,10 @@ impl Bus {
                 let Some(revision) = acquire(&store, stage, owner, check, shutdown).await else { return Ok(None) };
                 let lost = Shutdown::new();
                 let renewal = tokio::spawn(renew(store.clone(), stage, owner.to_owned(), revision, lost.clone()));
-                Lease { kind: Held::Nats { store: Box::new(store), name: stage.to_owned(), renewal: Renewal(renewal) }, lost }
+                Lease {
+                    kind: Held::Nats { store: Box::new(store), name: stage.to_owned(), renewal: Renewal(renewal) },
+                    lost,
+                }
             }
         };
         StageMetrics::standby(stage, false);

@@ -61,8 +61,11 @@ pub async fn join(
                     *known = (*beat, now);
                 }
             }
-            let mut live: Vec<String> =
-                seen.iter().filter(|(_, (_, at))| now.duration_since(*at) < GONE_AFTER).map(|(m, _)| m.clone()).collect();
+            let mut live: Vec<String> = seen
+                .iter()
+                .filter(|(_, (_, at))| now.duration_since(*at) < GONE_AFTER)
+                .map(|(m, _)| m.clone())
+                .collect();
             if !live.contains(&id) {
                 live.push(id.clone());
                 live.sort();

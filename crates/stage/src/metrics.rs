@@ -12,9 +12,8 @@ const SECONDS: [f64; 16] =
     [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Buckets of cosines and other values from 0 to 1.
-const UNIT: [f64; 20] = [
-    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0,
-];
+const UNIT: [f64; 20] =
+    [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0];
 
 /// Buckets of small counts.
 const COUNTS: [f64; 8] = [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 16.0, 32.0];
@@ -56,9 +55,8 @@ pub(crate) struct StageMetrics {
 
 impl StageMetrics {
     pub(crate) fn new(stage: &'static str) -> Self {
-        let messages = |result: &'static str| {
-            counter!("sightline_stage_messages_total", "stage" => stage, "result" => result)
-        };
+        let messages =
+            |result: &'static str| counter!("sightline_stage_messages_total", "stage" => stage, "result" => result);
         // There from the start, so that the first one already shows as an increase.
         dead_letters(stage).increment(0);
         Self {

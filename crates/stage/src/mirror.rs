@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{self, Stream, StorageType};
+use async_nats::jetstream::stream::{self, StorageType, Stream};
 use bytes::Bytes;
 
 use crate::bus::{Bus, BusError, Transport};
@@ -76,7 +76,8 @@ impl Mirror {
     /// [`BusError::Request`]; the same event may be appended again.
     pub async fn append(&self, seq: u64, camera: Option<&str>, kind: &str, event: Bytes) -> Result<(), BusError> {
         let subject = self.connection.subject(&format!("events.{}.{kind}", camera.unwrap_or("-")));
-        let message = PublishMessage::build().payload(event).message_id(seq.to_string()).header(SEQ, seq.to_string().as_str());
+        let message =
+            PublishMessage::build().payload(event).message_id(seq.to_string()).header(SEQ, seq.to_string().as_str());
         let stored = self.connection.jetstream().send_publish(subject, message).await.map_err(failed)?;
         stored.await.map(drop).map_err(failed)
     }

@@ -83,8 +83,10 @@ impl SealKey {
     /// [`SecretError::KeyFile`] or [`SecretError::Key`].
     pub fn load_or_create(path: &Path) -> Result<Self, SecretError> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let failed =
-            |error: std::io::Error| SecretError::KeyFile { path: path.display().to_string(), reason: error.to_string() };
+        let failed = |error: std::io::Error| SecretError::KeyFile {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
         match std::fs::File::open(path) {
             Ok(mut file) => {
                 let mut text = String::new();

@@ -57,7 +57,8 @@ impl ServiceClient {
     }
 
     async fn send(&self, name: &'static str, frame: Bytes) -> Result<Bytes, Failure> {
-        let unavailable = |why: &str| Failure::new(FailureKind::Unavailable, format!("{name} is not served now: {why}"));
+        let unavailable =
+            |why: &str| Failure::new(FailureKind::Unavailable, format!("{name} is not served now: {why}"));
         match &self.0.0 {
             Transport::Memory(broker) => {
                 let service = lock(&broker.shared.services).get(name).cloned();
@@ -211,7 +212,8 @@ fn fitting(answer: Bytes, limit: usize) -> Bytes {
 
 /// Length of the JSON (4 bytes, big endian), the JSON, the attachment.
 fn frame<R: serde::Serialize>(request: &R, attachment: &Bytes) -> Result<Bytes, Failure> {
-    let json = serde_json::to_vec(request).map_err(|error| internal(format!("the request cannot be written: {error}")))?;
+    let json =
+        serde_json::to_vec(request).map_err(|error| internal(format!("the request cannot be written: {error}")))?;
     let length = u32::try_from(json.len()).map_err(|_| internal("the request is too long".to_owned()))?;
     let mut frame = BytesMut::with_capacity(4 + json.len() + attachment.len());
     frame.put_u32(length);

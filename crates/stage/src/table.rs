@@ -208,7 +208,10 @@ impl<V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Table<V> {
 }
 
 /// Follows a bucket for ever: everything first, then every change, and from the start again after a break.
-async fn follow<V: DeserializeOwned + Clone + Send + Sync + 'static>(store: Arc<Store>, sender: watch::Sender<Entries<V>>) {
+async fn follow<V: DeserializeOwned + Clone + Send + Sync + 'static>(
+    store: Arc<Store>,
+    sender: watch::Sender<Entries<V>>,
+) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         tokio::select! {
@@ -245,7 +248,9 @@ async fn follow_once<V: DeserializeOwned + Clone + Send + Sync + 'static>(
     Ok(())
 }
 
-async fn read_bucket<V: DeserializeOwned>(store: &Store) -> Result<BTreeMap<String, V>, Box<dyn std::error::Error + Send + Sync>> {
+async fn read_bucket<V: DeserializeOwned>(
+    store: &Store,
+) -> Result<BTreeMap<String, V>, Box<dyn std::error::Error + Send + Sync>> {
     let mut entries = BTreeMap::new();
     let mut keys = store.keys().await?;
     while let Some(key) = keys.next().await {

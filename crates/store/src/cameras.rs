@@ -74,8 +74,9 @@ impl Store {
     /// The file's failures.
     pub fn camera_states(&self) -> Result<Vec<CameraStateRow>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT camera, epoch, state, offline, at_ns, detail FROM camera_states ORDER BY camera")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT camera, epoch, state, offline, at_ns, detail FROM camera_states ORDER BY camera",
+            )?;
             let states = statement.query_and_then([], read_state)?;
             states.collect()
         })

@@ -56,7 +56,9 @@ impl<'a> Keyed<'a> {
     ) -> Result<(), StoreError> {
         let reply = serde_json::to_string(reply).map_err(|e| StoreError::Invalid(e.to_string()))?;
         transaction
-            .prepare_cached("INSERT INTO idempotency (call, key, request, reply, person, at_ns) VALUES (?, ?, ?, ?, ?, ?)")?
+            .prepare_cached(
+                "INSERT INTO idempotency (call, key, request, reply, person, at_ns) VALUES (?, ?, ?, ?, ?, ?)",
+            )?
             .execute(params![self.call, self.key, self.request, reply, person.to_string(), now.unix_ns()])?;
         Ok(())
     }

@@ -150,7 +150,9 @@ impl Store {
 }
 
 pub(crate) fn bump_generation(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    transaction.prepare_cached("UPDATE counters SET value = value + 1 WHERE name = 'gallery_generation'")?.execute([])?;
+    transaction
+        .prepare_cached("UPDATE counters SET value = value + 1 WHERE name = 'gallery_generation'")?
+        .execute([])?;
     Ok(())
 }
 
@@ -207,7 +209,9 @@ fn checked_name(name: &str) -> Result<&str, StoreError> {
     let name = name.trim();
     let length = name.chars().count();
     if length == 0 || length > LONGEST_NAME {
-        return Err(StoreError::Invalid(format!("a person's name has 1 to {LONGEST_NAME} characters, this one {length}")));
+        return Err(StoreError::Invalid(format!(
+            "a person's name has 1 to {LONGEST_NAME} characters, this one {length}"
+        )));
     }
     if name.chars().any(char::is_control) {
         return Err(StoreError::Invalid("a person's name has no control characters".to_owned()));

@@ -98,7 +98,8 @@ impl Store {
             // A read transaction: generation and rows are of the same moment.
             let snapshot = connection.unchecked_transaction()?;
             let generation: i64 =
-                snapshot.query_row("SELECT value FROM counters WHERE name = 'gallery_generation'", [], |row| row.get(0))?;
+                snapshot
+                    .query_row("SELECT value FROM counters WHERE name = 'gallery_generation'", [], |row| row.get(0))?;
             let mut statement = snapshot.prepare("SELECT id, person, vector FROM templates ORDER BY id")?;
             let mut rows = statement.query([])?;
             let mut vector = Vec::new();
@@ -135,7 +136,9 @@ pub(crate) fn insert_template(
     }
     let model = model_number(transaction, &new.embedder, &new.vector)?;
     transaction
-        .prepare_cached("INSERT INTO templates (person, model, quality, origin, created_ns, vector) VALUES (?, ?, ?, ?, ?, ?)")?
+        .prepare_cached(
+            "INSERT INTO templates (person, model, quality, origin, created_ns, vector) VALUES (?, ?, ?, ?, ?, ?)",
+        )?
         .execute(params![
             new.person.to_string(),
             model,

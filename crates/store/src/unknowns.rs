@@ -77,4 +77,3 @@ pub(crate) fn put_unknowns(transaction: &Transaction<'_>, batch: &IdentifyBatch,
     }
     Ok(())
 }
-

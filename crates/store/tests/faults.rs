@@ -106,7 +106,8 @@ fn a_full_disk_is_named_changes_nothing_and_passes() {
     assert!(matches!(&error, StoreError::DiskFull { path: named } if *named == path), "{error}");
     assert!(error.to_string().contains("disk is full"), "{error}");
     assert_eq!(u64::from(store.get_person(ann.id).unwrap().templates), stored);
-    let batch = IdentifyBatch { processed: (0..10_000).map(|n| format!("message {n}")).collect(), ..Default::default() };
+    let batch =
+        IdentifyBatch { processed: (0..10_000).map(|n| format!("message {n}")).collect(), ..Default::default() };
     assert!(matches!(store.commit(batch.clone(), NOW), Err(StoreError::DiskFull { .. })));
     assert_eq!(store.processed(&batch.processed[..1]).unwrap(), [false]);
     drop(store);

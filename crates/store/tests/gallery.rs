@@ -157,7 +157,9 @@ fn a_removed_persons_vectors_are_gone_from_the_files() {
     let ann = person(&store, "Ann");
     let vector = unit(77, 512);
     store.add_template(&template(ann.id, "m@1", vector.clone()), NOW).unwrap();
-    store.commit(IdentifyBatch { sightings: vec![sighting(1, Some(ann.id), false)], ..Default::default() }, NOW).unwrap();
+    store
+        .commit(IdentifyBatch { sightings: vec![sighting(1, Some(ann.id), false)], ..Default::default() }, NOW)
+        .unwrap();
     let needle: Vec<u8> = vector[..16].iter().flat_map(|v| v.to_le_bytes()).collect();
     let on_disk = || {
         std::fs::read_dir(folder.path()).unwrap().any(|file| {

@@ -83,10 +83,7 @@ impl Usage {
     /// The sum of both.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self {
-            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
-            peak_rss_mb: self.peak_rss_mb + other.peak_rss_mb,
-        }
+        Self { cpu_seconds: self.cpu_seconds + other.cpu_seconds, peak_rss_mb: self.peak_rss_mb + other.peak_rss_mb }
     }
 }
 

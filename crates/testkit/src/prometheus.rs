@@ -114,7 +114,11 @@ impl Metrics {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast clamps; counts are whole and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast clamps; counts are whole and positive"
+)]
 fn whole(value: f64) -> u64 {
     value.round() as u64
 }

@@ -70,13 +70,7 @@ impl RtspProcess {
     fn launch(mounts: &[(String, PathBuf)], login: Option<(String, String)>, tls: bool) -> Result<Self> {
         let port = free_port()?;
         let child = spawn(mounts, login.as_ref(), tls, port)?;
-        Ok(Self {
-            mounts: mounts.to_vec(),
-            login,
-            tls,
-            port,
-            child,
-        })
+        Ok(Self { mounts: mounts.to_vec(), login, tls, port, child })
     }
 
     /// The address of a camera, without user and password.
@@ -88,11 +82,7 @@ impl RtspProcess {
     /// The address of a camera with user and password.
     #[must_use]
     pub fn url_with_login(&self, camera: &str, user: &str, password: &str) -> String {
-        format!(
-            "{}://{user}:{password}@127.0.0.1:{}/{camera}",
-            self.scheme(),
-            self.port
-        )
+        format!("{}://{user}:{password}@127.0.0.1:{}/{camera}", self.scheme(), self.port)
     }
 
     const fn scheme(&self) -> &'static str {
@@ -135,12 +125,7 @@ impl RtspProcess {
     }
 }
 
-fn spawn(
-    mounts: &[(String, PathBuf)],
-    login: Option<&(String, String)>,
-    tls: bool,
-    port: u16,
-) -> Result<Child> {
+fn spawn(mounts: &[(String, PathBuf)], login: Option<&(String, String)>, tls: bool, port: u16) -> Result<Child> {
     let mut command = Command::new(program("sightline-rtsp")?);
     command.arg("--port").arg(port.to_string());
     if let Some((user, password)) = login {
@@ -149,16 +134,8 @@ fn spawn(
     if tls {
         command.arg("--tls");
     }
-    command.args(
-        mounts
-            .iter()
-            .map(|(camera, clip)| format!("{camera}={}", clip.display())),
-    );
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("sightline-rtsp")?;
+    command.args(mounts.iter().map(|(camera, clip)| format!("{camera}={}", clip.display())));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("sightline-rtsp")?;
     let outcome = wait_until_up(&mut child);
     if let Err(error) = outcome {
         drop(child.kill());
@@ -193,8 +170,5 @@ fn wait_until_up(child: &mut Child) -> Result<()> {
 /// Says what is wrong with the text.
 pub fn parse_mount(text: &str) -> Result<Mount, String> {
     let (camera, clip) = text.split_once('=').ok_or("write camera=path/of/clip.mp4")?;
-    Ok(Mount {
-        camera: camera.to_owned(),
-        clip: Path::new(clip).to_owned(),
-    })
+    Ok(Mount { camera: camera.to_owned(), clip: Path::new(clip).to_owned() })
 }

@@ -29,7 +29,9 @@ pub fn visits(events: &[Value]) -> Vec<Visit> {
         .filter(|event| event["schema"] == "sightline.event/1")
         .filter_map(|event| Some((event["id"].as_str()?, event)))
         .collect();
-    let Some(origin) = newest.values().filter_map(|event| event["first_seen"].as_str()).min() else { return Vec::new() };
+    let Some(origin) = newest.values().filter_map(|event| event["first_seen"].as_str()).min() else {
+        return Vec::new();
+    };
     newest.values().filter_map(|event| visit(event, origin)).collect()
 }
 

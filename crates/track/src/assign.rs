@@ -32,11 +32,7 @@ pub(crate) fn assign(rows: usize, columns: usize, weights: &[f32]) -> Vec<Option
 
 /// The source given to each target, for `sources <= targets`. Keeps a price for every source and target such that no
 /// pair is worth more than its prices; each new source is placed along the cheapest chain of re-assignments.
-fn source_of_targets(
-    sources: usize,
-    targets: usize,
-    weight: impl Fn(usize, usize) -> f32,
-) -> Vec<Option<usize>> {
+fn source_of_targets(sources: usize, targets: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<Option<usize>> {
     // Slot `targets` is no real target: it holds the source that is being placed.
     let mut source_at: Vec<Option<usize>> = vec![None; targets + 1];
     let mut source_price = vec![0.0_f32; sources];

@@ -75,16 +75,8 @@ impl Expected<'_> {
         }
         let likeness = self.look.likeness(&sight.look);
         let hidden = self.missed && self.seconds > GAP;
-        let least = if hidden {
-            LEAST_LIKENESS_AFTER_GAP
-        } else {
-            LEAST_LIKENESS
-        };
-        if likeness >= least {
-            overlap * likeness
-        } else {
-            0.0
-        }
+        let least = if hidden { LEAST_LIKENESS_AFTER_GAP } else { LEAST_LIKENESS };
+        if likeness >= least { overlap * likeness } else { 0.0 }
     }
 }
 
@@ -100,11 +92,7 @@ pub(crate) fn associate(known: &[Expected<'_>], faces: &[Sight<'_>]) -> Vec<Opti
         let mut weights = Vec::with_capacity(rows.len() * columns.len());
         for &row in &rows {
             let buffer = buffer(&known[row]);
-            weights.extend(
-                columns
-                    .iter()
-                    .map(|&column| known[row].fit(&faces[column], buffer)),
-            );
+            weights.extend(columns.iter().map(|&column| known[row].fit(&faces[column], buffer)));
         }
         for (row, column) in rows.iter().zip(assign(rows.len(), columns.len(), &weights)) {
             if let Some(column) = column {
@@ -142,11 +130,7 @@ mod tests {
     }
 
     fn sights(faces: &[Face]) -> Vec<Sight<'_>> {
-        let sight = |(index, face): (usize, _)| Sight {
-            index,
-            face,
-            look: Look::of(&Face::clone(face).crop),
-        };
+        let sight = |(index, face): (usize, _)| Sight { index, face, look: Look::of(&Face::clone(face).crop) };
         faces.iter().enumerate().map(sight).collect()
     }
 
@@ -164,41 +148,26 @@ mod tests {
     #[test]
     fn the_near_one_wins_before_the_wide_round() {
         // The first would also reach the face of the second, but the second sits on it.
-        assert_eq!(
-            links(&[(100.0, false), (160.0, false)], &[at(162.0)]),
-            [None, Some(0)]
-        );
+        assert_eq!(links(&[(100.0, false), (160.0, false)], &[at(162.0)]), [None, Some(0)]);
     }
 
     #[test]
     fn another_size_is_another_face() {
-        let large = Face {
-            bbox: Rect::new(60.0, 60.0, 140.0, 170.0),
-            ..at(100.0)
-        };
+        let large = Face { bbox: Rect::new(60.0, 60.0, 140.0, 170.0), ..at(100.0) };
         assert_eq!(links(&[(100.0, true)], &[large]), [None]);
     }
 
     #[test]
     fn neighbours_keep_their_places() {
         let known = [(100.0, true), (150.0, true), (200.0, true)];
-        assert_eq!(
-            links(&known, &[at(205.0), at(104.0), at(153.0)]),
-            [Some(1), Some(2), Some(0)]
-        );
+        assert_eq!(links(&known, &[at(205.0), at(104.0), at(153.0)]), [Some(1), Some(2), Some(0)]);
     }
 
     #[test]
     fn another_head_in_the_same_place_is_another_face() {
         let (one, other) = (face_looking_like(1, at(100.0)), face_looking_like(2, at(100.0)));
         let look = Look::of(&one.crop);
-        let known = [Expected {
-            bbox: one.bbox,
-            seconds: 0.2,
-            missed: false,
-            speed_known: true,
-            look: &look,
-        }];
+        let known = [Expected { bbox: one.bbox, seconds: 0.2, missed: false, speed_known: true, look: &look }];
         assert_eq!(associate(&known, &sights(&[one])), [Some(0)]);
         assert_eq!(associate(&known, &sights(&[other])), [None]);
     }

@@ -47,10 +47,7 @@ impl FrameClock {
         };
         if let Some(gap) = gap {
             self.epoch = Some(frame.frame.epoch);
-            self.offset_ns = self
-                .now_ns
-                .saturating_add(gap.max(0))
-                .saturating_sub(frame.stamp.pts_ns);
+            self.offset_ns = self.now_ns.saturating_add(gap.max(0)).saturating_sub(frame.stamp.pts_ns);
         }
         self.now_ns = self.now_ns.max(frame.stamp.pts_ns.saturating_add(self.offset_ns));
         self.capture = frame.stamp.capture;
@@ -113,13 +110,7 @@ impl Camera {
     }
 
     /// Ends every visit.
-    pub(crate) fn stop(
-        &mut self,
-        reason: EndReason,
-        now: Monotonic,
-        shared: &Shared,
-        out: &mut Outbox<TrackOutput>,
-    ) {
+    pub(crate) fn stop(&mut self, reason: EndReason, now: Monotonic, shared: &Shared, out: &mut Outbox<TrackOutput>) {
         let waiting = self.order.flush();
         self.handle(waiting, now, shared, out);
         self.end_all(reason, now, out);
@@ -145,10 +136,7 @@ impl Camera {
             self.end_all(EndReason::CameraStopped, now, out);
         }
         self.fit_to(frame.size);
-        let moment = Moment {
-            now,
-            frame_ns: self.clock.now_ns,
-        };
+        let moment = Moment { now, frame_ns: self.clock.now_ns };
         self.end_over(moment, &shared.config, out);
         self.link(frame, moment, shared, out);
         self.end_over(moment, &shared.config, out);
@@ -157,24 +145,10 @@ impl Camera {
 
     /// Gives each known face its face of this frame, and begins candidates with the rest.
     fn link(&mut self, frame: &FrameFaces, moment: Moment, shared: &Shared, out: &mut Outbox<TrackOutput>) {
-        let usable = frame
-            .faces
-            .iter()
-            .enumerate()
-            .take(MAX_FACES)
-            .filter(|(_, face)| face.bbox.is_valid());
-        let sights: Vec<Sight<'_>> = usable
-            .map(|(index, face)| Sight {
-                index,
-                face,
-                look: Look::of(&face.crop),
-            })
-            .collect();
-        let expected: Vec<_> = self
-            .tracks
-            .iter()
-            .map(|track| track.expected(moment.frame_ns))
-            .collect();
+        let usable = frame.faces.iter().enumerate().take(MAX_FACES).filter(|(_, face)| face.bbox.is_valid());
+        let sights: Vec<Sight<'_>> =
+            usable.map(|(index, face)| Sight { index, face, look: Look::of(&face.crop) }).collect();
+        let expected: Vec<_> = self.tracks.iter().map(|track| track.expected(moment.frame_ns)).collect();
         let found = associate(&expected, &sights);
         let mut free = vec![true; sights.len()];
         for (track, found) in self.tracks.iter_mut().zip(found) {
@@ -192,29 +166,20 @@ impl Camera {
                 self.tracks.push(Track::begin(sight, frame, moment, shared));
             }
         }
-        for flaw in sights
-            .iter()
-            .filter_map(|sight| flaw_of(sight.face, &shared.config))
-        {
+        for flaw in sights.iter().filter_map(|sight| flaw_of(sight.face, &shared.config)) {
             self.metrics.reject(flaw);
         }
     }
 
     fn end_over(&mut self, moment: Moment, config: &TrackConfig, out: &mut Outbox<TrackOutput>) {
-        let over: Vec<Track> = self
-            .tracks
-            .extract_if(.., |track| track.is_over(moment.frame_ns, config))
-            .collect();
+        let over: Vec<Track> = self.tracks.extract_if(.., |track| track.is_over(moment.frame_ns, config)).collect();
         for track in over {
             self.end(track, EndReason::Left, moment, out);
         }
     }
 
     fn end_all(&mut self, reason: EndReason, now: Monotonic, out: &mut Outbox<TrackOutput>) {
-        let moment = Moment {
-            now,
-            frame_ns: self.clock.now_ns,
-        };
+        let moment = Moment { now, frame_ns: self.clock.now_ns };
         for track in std::mem::take(&mut self.tracks) {
             self.end(track, reason, moment, out);
         }
@@ -242,8 +207,6 @@ impl Camera {
     }
 
     fn publish_count(&self) {
-        self.metrics
-            .active
-            .set(self.tracks.iter().filter(|track| track.is_confirmed()).count() as f64);
+        self.metrics.active.set(self.tracks.iter().filter(|track| track.is_confirmed()).count() as f64);
     }
 }

@@ -55,10 +55,7 @@ impl TrackConfig {
             return bad("min_face", "use 0 to 10000 pixels");
         }
         if self.reorder_frames > 64 {
-            return bad(
-                "reorder_frames",
-                "use at most 64: each holds the crops of a frame",
-            );
+            return bad("reorder_frames", "use at most 64: each holds the crops of a frame");
         }
         Ok(())
     }
@@ -78,34 +75,11 @@ mod tests {
     #[test]
     fn values_that_cannot_work_are_named() {
         assert_eq!(TrackConfig::default().check(), Ok(()));
-        let none = TrackConfig {
-            max_embeds: 0,
-            ..TrackConfig::default()
-        };
-        assert_eq!(
-            none.check().unwrap_err().to_string(),
-            "track.max_embeds: use 1 to 100"
-        );
-        let never = TrackConfig {
-            lost_after: Duration::ZERO,
-            ..TrackConfig::default()
-        };
+        let none = TrackConfig { max_embeds: 0, ..TrackConfig::default() };
+        assert_eq!(none.check().unwrap_err().to_string(), "track.max_embeds: use 1 to 100");
+        let never = TrackConfig { lost_after: Duration::ZERO, ..TrackConfig::default() };
         assert!(never.check().unwrap_err().to_string().contains("lost_after"));
-        assert!(
-            TrackConfig {
-                min_face: f32::NAN,
-                ..TrackConfig::default()
-            }
-            .check()
-            .is_err()
-        );
-        assert!(
-            TrackConfig {
-                reorder_frames: 65,
-                ..TrackConfig::default()
-            }
-            .check()
-            .is_err()
-        );
+        assert!(TrackConfig { min_face: f32::NAN, ..TrackConfig::default() }.check().is_err());
+        assert!(TrackConfig { reorder_frames: 65, ..TrackConfig::default() }.check().is_err());
     }
 }

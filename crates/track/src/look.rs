@@ -65,11 +65,7 @@ impl Look {
 
     fn weighed(cells: [f32; CELLS * CELLS]) -> Self {
         let weighted = |value: &dyn Fn(f32) -> f32| -> f32 {
-            cells
-                .iter()
-                .zip(WINDOW.iter())
-                .map(|(&cell, weight)| weight * value(cell))
-                .sum()
+            cells.iter().zip(WINDOW.iter()).map(|(&cell, weight)| weight * value(cell)).sum()
         };
         let mean = weighted(&|cell| cell);
         let contrast = weighted(&|cell| (cell - mean).powi(2)).sqrt();
@@ -138,9 +134,7 @@ mod tests {
     fn another_head_or_another_light_does_not() {
         let head = |x: f32, y: f32| 120.0 + 60.0 * (7.0 * x).sin() * (5.0 * y).cos();
         let a = Look::of(&picture(100, head));
-        let other = Look::of(&picture(100, |x, y| {
-            120.0 + 60.0 * (9.0 * y).sin() * (11.0 * x).cos()
-        }));
+        let other = Look::of(&picture(100, |x, y| 120.0 + 60.0 * (9.0 * y).sin() * (11.0 * x).cos()));
         let dark = Look::of(&picture(100, |x, y| 0.2 * head(x, y)));
         assert!(a.likeness(&other) < 0.5, "{}", a.likeness(&other));
         assert!(a.likeness(&dark) < 0.5, "{}", a.likeness(&dark));
@@ -150,11 +144,7 @@ mod tests {
     fn what_is_behind_a_head_does_not_decide() {
         let scene = |x: f32, y: f32, behind: f32| {
             let on_head = (x - 0.5).hypot(y - 0.5) < 0.3;
-            if on_head {
-                140.0 + 70.0 * (20.0 * x).sin() * (17.0 * y).cos()
-            } else {
-                behind
-            }
+            if on_head { 140.0 + 70.0 * (20.0 * x).sin() * (17.0 * y).cos() } else { behind }
         };
         let a = Look::of(&picture(100, |x, y| scene(x, y, 90.0)));
         let b = Look::of(&picture(100, |x, y| scene(x, y, 170.0)));
@@ -163,10 +153,7 @@ mod tests {
 
     #[test]
     fn blank_and_broken_pictures_do_no_harm() {
-        let (dark, darker) = (
-            Look::of(&picture(100, |_, _| 20.0)),
-            Look::of(&picture(100, |_, _| 10.0)),
-        );
+        let (dark, darker) = (Look::of(&picture(100, |_, _| 20.0)), Look::of(&picture(100, |_, _| 10.0)));
         assert_eq!(dark.likeness(&darker), 1.0);
         let mut broken = picture(100, |x, _| 200.0 * x);
         broken.face.x1 = f32::NAN;

@@ -1,8 +1,5 @@
 //! The tracker's metrics, one set for each camera.
-#![expect(
-    clippy::disallowed_macros,
-    reason = "the one place of this crate where metrics are declared"
-)]
+#![expect(clippy::disallowed_macros, reason = "the one place of this crate where metrics are declared")]
 
 use metrics::{Counter, Gauge, Histogram};
 use sightline_vision::QualityReason;
@@ -53,12 +50,7 @@ impl CameraMetrics {
 
     /// A face was not good enough.
     pub(crate) fn reject(&self, reason: QualityReason) {
-        for (counter, _) in self
-            .rejected
-            .iter()
-            .zip(QualityReason::ALL)
-            .filter(|&(_, r)| r == reason)
-        {
+        for (counter, _) in self.rejected.iter().zip(QualityReason::ALL).filter(|&(_, r)| r == reason) {
             counter.increment(1);
         }
     }

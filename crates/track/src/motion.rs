@@ -46,8 +46,7 @@ impl Axis {
         let noise = (ACCELERATION_SIGMA * width).powi(2);
         let (s, s2) = (seconds, seconds * seconds);
         self.position = self.expected(seconds);
-        self.position_variance +=
-            2.0 * s * self.covariance + s2 * self.speed_variance + noise * s2 * s2 / 4.0;
+        self.position_variance += 2.0 * s * self.covariance + s2 * self.speed_variance + noise * s2 * s2 / 4.0;
         self.covariance += s * self.speed_variance + noise * s2 * s / 2.0;
         self.speed_variance += noise * s2;
     }
@@ -86,13 +85,7 @@ impl Motion {
     /// A face first seen at `at_ns`.
     pub(crate) fn new(at_ns: i64, seen: &Rect) -> Self {
         let (center, width) = (seen.center(), seen.width());
-        Self {
-            x: Axis::new(center.x, width),
-            y: Axis::new(center.y, width),
-            width,
-            height: seen.height(),
-            at_ns,
-        }
+        Self { x: Axis::new(center.x, width), y: Axis::new(center.y, width), width, height: seen.height(), at_ns }
     }
 
     /// Seconds from the last sight to `at_ns`.
@@ -103,17 +96,9 @@ impl Motion {
     /// Where the face should be at `at_ns`.
     pub(crate) fn expected(&self, at_ns: i64) -> Rect {
         let seconds = self.seconds_until(at_ns);
-        let center = Point {
-            x: self.x.expected(seconds),
-            y: self.y.expected(seconds),
-        };
+        let center = Point { x: self.x.expected(seconds), y: self.y.expected(seconds) };
         let (half_width, half_height) = (self.width / 2.0, self.height / 2.0);
-        Rect::new(
-            center.x - half_width,
-            center.y - half_height,
-            center.x + half_width,
-            center.y + half_height,
-        )
+        Rect::new(center.x - half_width, center.y - half_height, center.x + half_width, center.y + half_height)
     }
 
     /// The face was seen at `at_ns`.
@@ -165,10 +150,7 @@ mod tests {
         for frame in 1..6 {
             motion.correct(frame * FRAME_NS, &face(100.0 + 60.0 * frame as f32));
         }
-        let (one, two) = (
-            motion.expected(10 * FRAME_NS).center().x,
-            motion.expected(15 * FRAME_NS).center().x,
-        );
+        let (one, two) = (motion.expected(10 * FRAME_NS).center().x, motion.expected(15 * FRAME_NS).center().x);
         assert!((one - 700.0).abs() < 30.0, "after a second at {one}");
         assert_eq!(one, two);
     }
@@ -181,10 +163,7 @@ mod tests {
             motion.correct(i64::from(frame) * FRAME_NS, &face(100.0 + shake));
         }
         let expected = motion.expected(25 * FRAME_NS);
-        assert!(
-            (expected.center().x - 100.0).abs() < 15.0,
-            "drifted to {expected:?}"
-        );
+        assert!((expected.center().x - 100.0).abs() < 15.0, "drifted to {expected:?}");
         assert!((expected.width() - 40.0).abs() < 1.0);
     }
 }

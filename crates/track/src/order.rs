@@ -48,11 +48,7 @@ pub(crate) struct Sequencer {
 impl Sequencer {
     /// At most `window` frames wait for a missing one, each at most `wait`.
     pub(crate) const fn new(window: usize, wait: Duration) -> Self {
-        Self {
-            window,
-            wait,
-            epoch: None,
-        }
+        Self { window, wait, epoch: None }
     }
 
     /// A frame has come. Frames at or below the watermark, or of an older epoch, change nothing.
@@ -84,11 +80,7 @@ impl Sequencer {
     pub(crate) fn expire(&mut self, now: Monotonic) -> Released {
         let mut released = Released::default();
         if let Some(epoch) = &mut self.epoch {
-            let overdue = epoch
-                .waiting
-                .iter()
-                .rev()
-                .find(|(_, (came, _))| now.since(*came) >= self.wait);
+            let overdue = epoch.waiting.iter().rev().find(|(_, (came, _))| now.since(*came) >= self.wait);
             if let Some((&seq, _)) = overdue {
                 epoch.release_up_to(seq, &mut released);
             }
@@ -112,12 +104,7 @@ impl Epoch {
     fn begin(first: &FrameFaces, window: usize) -> Self {
         let seq = first.frame.seq;
         let next = if seq <= window as u64 { 0 } else { seq };
-        Self {
-            number: first.frame.epoch,
-            next,
-            released: 0,
-            waiting: BTreeMap::new(),
-        }
+        Self { number: first.frame.epoch, next, released: 0, waiting: BTreeMap::new() }
     }
 
     fn take(&mut self, frame: &FrameFaces, now: Monotonic, released: &mut Released) -> Arrival {
@@ -157,10 +144,7 @@ impl Epoch {
 
     fn skip(&mut self, frames: u64) {
         self.next = self.next.saturating_add(frames);
-        self.released = u32::try_from(frames)
-            .ok()
-            .and_then(|by| self.released.checked_shl(by))
-            .unwrap_or(0);
+        self.released = u32::try_from(frames).ok().and_then(|by| self.released.checked_shl(by)).unwrap_or(0);
     }
 }
 
@@ -188,10 +172,7 @@ mod tests {
         let mut order = Sequencer::new(8, WAIT);
         for seq in 0..20 {
             let (arrival, released) = order.offer(&empty_frame(1, seq), at(0));
-            assert_eq!(
-                (arrival, seqs(&released), released.lost),
-                (Arrival::Taken, vec![seq], 0)
-            );
+            assert_eq!((arrival, seqs(&released), released.lost), (Arrival::Taken, vec![seq], 0));
         }
     }
 

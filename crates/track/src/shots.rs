@@ -62,20 +62,13 @@ impl Shots {
 
     /// What most faces were refused for, when nothing was sent.
     pub(crate) fn main_flaw(&self) -> Option<QualityReason> {
-        let (reason, count) = QualityReason::ALL
-            .into_iter()
-            .zip(self.flaws)
-            .rev()
-            .max_by_key(|&(_, count)| count)?;
+        let (reason, count) = QualityReason::ALL.into_iter().zip(self.flaws).rev().max_by_key(|&(_, count)| count)?;
         (self.sent == 0 && count > 0).then_some(reason)
     }
 
     /// A face that may be sent.
     pub(crate) fn consider(&mut self, face: &Face, frame: &FrameFaces, config: &TrackConfig) {
-        let better = self
-            .waiting
-            .as_ref()
-            .is_none_or(|waiting| face.quality.score > waiting.quality.score);
+        let better = self.waiting.as_ref().is_none_or(|waiting| face.quality.score > waiting.quality.score);
         if better && self.sent < config.max_embeds {
             self.waiting = Some(Shot {
                 stamp: frame.stamp,
@@ -102,11 +95,7 @@ impl Shots {
     /// At the end of the visit: a clearly better picture that was only held back by the pause.
     pub(crate) fn last(&mut self, now_ns: i64) -> Option<Shot> {
         let quality = self.waiting.as_ref()?.quality.score;
-        if self.sent == 0 || quality > self.best_sent * CLEARLY_BETTER {
-            self.send(now_ns)
-        } else {
-            None
-        }
+        if self.sent == 0 || quality > self.best_sent * CLEARLY_BETTER { self.send(now_ns) } else { None }
     }
 
     fn send(&mut self, now_ns: i64) -> Option<Shot> {
@@ -158,14 +147,8 @@ mod tests {
 
     #[test]
     fn worse_views_and_more_than_the_limit_are_not_sent() {
-        assert_eq!(
-            sent_at(&[&[0.9][..], &[0.4; 60]].concat(), &TrackConfig::default()),
-            [0]
-        );
-        let two = TrackConfig {
-            max_embeds: 2,
-            ..TrackConfig::default()
-        };
+        assert_eq!(sent_at(&[&[0.9][..], &[0.4; 60]].concat(), &TrackConfig::default()), [0]);
+        let two = TrackConfig { max_embeds: 2, ..TrackConfig::default() };
         assert_eq!(sent_at(&[0.8; 200], &two), [0, 5]);
     }
 
@@ -194,11 +177,7 @@ mod tests {
         assert_eq!(flaw_of(&face, &config), Some(QualityReason::Turned));
         let mut shots = Shots::default();
         assert_eq!(shots.main_flaw(), None);
-        for flaw in [
-            QualityReason::Turned,
-            QualityReason::Blurred,
-            QualityReason::Turned,
-        ] {
+        for flaw in [QualityReason::Turned, QualityReason::Blurred, QualityReason::Turned] {
             shots.refuse(flaw);
         }
         assert_eq!(shots.main_flaw(), Some(QualityReason::Turned));

@@ -6,8 +6,7 @@ use std::time::Duration;
 use sightline_stage::{Monotonic, Outbox, Stage};
 use sightline_vision::{Point, Quality, Rect, RgbImage};
 use sightline_wire::{
-    CameraId, CaptureMode, ClockSource, Crop, CropPicture, Face, FrameFaces, FrameId, FrameSize, Stamp, Utc,
-    VisitNote,
+    CameraId, CaptureMode, ClockSource, Crop, CropPicture, Face, FrameFaces, FrameId, FrameSize, Stamp, Utc, VisitNote,
 };
 
 use crate::{TrackConfig, TrackOutput, Tracker};
@@ -23,26 +22,14 @@ pub(crate) fn camera() -> CameraId {
 /// A good face of this width (4:5) around a centre.
 pub(crate) fn face_at(x: f32, y: f32, width: f32) -> Face {
     let height = width * 1.25;
-    let bbox = Rect::new(
-        x - width / 2.0,
-        y - height / 2.0,
-        x + width / 2.0,
-        y + height / 2.0,
-    );
-    let picture = CropPicture {
-        image: Arc::new(RgbImage::filled(1, 1, [0; 3])),
-        face: bbox,
-        landmarks: [Point { x, y }; 5],
-    };
+    let bbox = Rect::new(x - width / 2.0, y - height / 2.0, x + width / 2.0, y + height / 2.0);
+    let picture =
+        CropPicture { image: Arc::new(RgbImage::filled(1, 1, [0; 3])), face: bbox, landmarks: [Point { x, y }; 5] };
     Face {
         bbox,
         landmarks: [Point { x, y }; 5],
         score: 0.9,
-        quality: Quality {
-            score: 0.7,
-            sharpness: 100.0,
-            frontality: 0.9,
-        },
+        quality: Quality { score: 0.7, sharpness: 100.0, frontality: 0.9 },
         flaw: None,
         crop: picture,
     }
@@ -52,22 +39,14 @@ pub(crate) fn face_at(x: f32, y: f32, width: f32) -> Face {
 pub(crate) fn face_looking_like(head: u64, face: Face) -> Face {
     let mut state = head.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let cells: Vec<u8> = std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     })
     .take(64)
     .collect();
-    let data = (0..64 * 64)
-        .flat_map(|at| [cells[at / 64 / 8 * 8 + at % 64 / 8]; 3])
-        .collect();
+    let data = (0..64 * 64).flat_map(|at| [cells[at / 64 / 8 * 8 + at % 64 / 8]; 3]).collect();
     let image = Arc::new(RgbImage::new(64, 64, data).unwrap());
-    let crop = CropPicture {
-        image,
-        face: Rect::new(11.0, 11.0, 53.0, 53.0),
-        landmarks: face.crop.landmarks,
-    };
+    let crop = CropPicture { image, face: Rect::new(11.0, 11.0, 53.0, 53.0), landmarks: face.crop.landmarks };
     Face { crop, ..face }
 }
 
@@ -75,21 +54,10 @@ pub(crate) fn face_looking_like(head: u64, face: Face) -> Face {
 pub(crate) fn empty_frame(epoch: u64, seq: u64) -> FrameFaces {
     let pts_ns = i64::try_from(seq % 1_000_000).unwrap() * FRAME_NS;
     FrameFaces {
-        frame: FrameId {
-            camera: camera(),
-            epoch,
-            seq,
-        },
-        stamp: Stamp {
-            capture: Utc::from_unix_ns(START_NS + pts_ns),
-            clock: ClockSource::Arrival,
-            pts_ns,
-        },
+        frame: FrameId { camera: camera(), epoch, seq },
+        stamp: Stamp { capture: Utc::from_unix_ns(START_NS + pts_ns), clock: ClockSource::Arrival, pts_ns },
         mode: CaptureMode::Live,
-        size: FrameSize {
-            width: 1280,
-            height: 720,
-        },
+        size: FrameSize { width: 1280, height: 720 },
         detector: "fake@000000000000".into(),
         faces: Vec::new(),
     }
@@ -97,10 +65,7 @@ pub(crate) fn empty_frame(epoch: u64, seq: u64) -> FrameFaces {
 
 /// A frame of epoch 1 with these faces.
 pub(crate) fn frame(seq: u64, faces: Vec<Face>) -> FrameFaces {
-    FrameFaces {
-        faces,
-        ..empty_frame(1, seq)
-    }
+    FrameFaces { faces, ..empty_frame(1, seq) }
 }
 
 /// A tracker with what came out of it.
@@ -114,25 +79,16 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new(config: TrackConfig) -> Self {
         let tracker = Tracker::new(config, "tracker-1".into()).unwrap();
-        Self {
-            tracker,
-            out: Outbox::default(),
-            crops: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { tracker, out: Outbox::default(), crops: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn frame(&mut self, frame: &FrameFaces) {
-        self.tracker
-            .process(std::slice::from_ref(frame), &mut self.out)
-            .unwrap();
+        self.tracker.process(std::slice::from_ref(frame), &mut self.out).unwrap();
         self.collect();
     }
 
     pub(crate) fn tick(&mut self, ms: u64) {
-        self.tracker
-            .tick(Monotonic::from_start(Duration::from_millis(ms)), &mut self.out)
-            .unwrap();
+        self.tracker.tick(Monotonic::from_start(Duration::from_millis(ms)), &mut self.out).unwrap();
         self.collect();
     }
 

@@ -32,11 +32,7 @@ impl Tracker {
     /// [`ConfigError`] when a setting cannot work.
     pub fn new(config: TrackConfig, tracker: Arc<str>) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self {
-            shared: Shared { config, tracker },
-            now: Monotonic::default(),
-            cameras: BTreeMap::new(),
-        })
+        Ok(Self { shared: Shared { config, tracker }, now: Monotonic::default(), cameras: BTreeMap::new() })
     }
 }
 
@@ -49,8 +45,7 @@ impl Stage for Tracker {
         for frame in batch {
             let id = &frame.frame.camera;
             if !self.cameras.contains_key(id) {
-                self.cameras
-                    .insert(id.clone(), Camera::new(id, &self.shared.config, self.now));
+                self.cameras.insert(id.clone(), Camera::new(id, &self.shared.config, self.now));
             }
             if let Some(camera) = self.cameras.get_mut(id) {
                 camera.receive(frame, self.now, &self.shared, out);
@@ -64,8 +59,7 @@ impl Stage for Tracker {
         for camera in self.cameras.values_mut() {
             camera.tick(now, &self.shared, out);
         }
-        self.cameras
-            .retain(|_, camera| !camera.is_forgotten(now, FORGET_AFTER));
+        self.cameras.retain(|_, camera| !camera.is_forgotten(now, FORGET_AFTER));
         Ok(())
     }
 

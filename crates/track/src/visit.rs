@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use sightline_stage::{Monotonic, Outbox};
 use sightline_vision::{Quality, Rect};
-use sightline_wire::{
-    Crop, CropId, EndReason, Face, FrameFaces, FrameSize, Stamp, VisitHead, VisitId, VisitNote,
-};
+use sightline_wire::{Crop, CropId, EndReason, Face, FrameFaces, FrameSize, Stamp, VisitHead, VisitId, VisitNote};
 
 use crate::associate::{Expected, Sight};
 use crate::camera::Shared;
@@ -48,13 +46,7 @@ struct BestFace {
 
 impl BestFace {
     fn of(face: &Face, flawless: bool, size: FrameSize) -> Self {
-        Self {
-            flawless,
-            bbox: face.bbox,
-            score: face.score,
-            quality: face.quality,
-            size,
-        }
+        Self { flawless, bbox: face.bbox, score: face.score, quality: face.quality, size }
     }
 
     fn beats(&self, other: &Self) -> bool {
@@ -209,10 +201,7 @@ impl Track {
     /// Puts out a picture that `shots` has just counted as sent.
     fn send(&self, shot: Shot, out: &mut Outbox<TrackOutput>) {
         out.emit(TrackOutput::Crop(Box::new(Crop {
-            id: CropId {
-                visit: self.head.visit.clone(),
-                index: self.shots.sent().saturating_sub(1),
-            },
+            id: CropId { visit: self.head.visit.clone(), index: self.shots.sent().saturating_sub(1) },
             head: self.head.clone(),
             stamp: shot.stamp,
             size: shot.size,

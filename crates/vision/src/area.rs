@@ -25,9 +25,8 @@ impl AreaPool {
         normalization: &Normalization,
         tensor: &mut Vec<f32>,
     ) {
-        let inside = |first: u32, count: u32, side: u32| {
-            count > 0 && first.checked_add(count).is_some_and(|end| end <= side)
-        };
+        let inside =
+            |first: u32, count: u32, side: u32| count > 0 && first.checked_add(count).is_some_and(|end| end <= side);
         if width == 0
             || height == 0
             || !inside(region.x, region.width, image.width())
@@ -135,29 +134,10 @@ mod tests {
         let image = RgbImage::filled(4, 4, [1; 3]);
         let mut tensor = vec![];
         let mut pool = AreaPool::default();
-        for region in [
-            Region {
-                x: 2,
-                y: 0,
-                width: 3,
-                height: 1,
-            },
-            Region {
-                x: 0,
-                y: 0,
-                width: 0,
-                height: 1,
-            },
-        ] {
+        for region in [Region { x: 2, y: 0, width: 3, height: 1 }, Region { x: 0, y: 0, width: 0, height: 1 }] {
             pool.append(&image, region, (2, 2), &Normalization::NONE, &mut tensor);
         }
-        pool.append(
-            &image,
-            Region::whole(4, 4),
-            (0, 2),
-            &Normalization::NONE,
-            &mut tensor,
-        );
+        pool.append(&image, Region::whole(4, 4), (0, 2), &Normalization::NONE, &mut tensor);
         assert!(tensor.is_empty());
     }
 }

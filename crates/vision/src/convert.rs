@@ -23,12 +23,7 @@ impl Region {
     /// All of a picture of this size.
     #[must_use]
     pub const fn whole(width: u32, height: u32) -> Self {
-        Self {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        }
+        Self { x: 0, y: 0, width, height }
     }
 }
 
@@ -114,21 +109,11 @@ fn convert(planes: &Planes, region: Region, rgb: &mut [u8]) -> Result<(), ImageE
         }
         PlaneLayout::Nv12 => {
             let (uv, uv_stride) = part(1, x, y / 2, 2 * half_width, half_height);
-            let image = YuvBiPlanarImage {
-                y_plane: &y_plane,
-                y_stride,
-                uv_plane: &uv,
-                uv_stride,
-                width,
-                height,
-            };
+            let image = YuvBiPlanarImage { y_plane: &y_plane, y_stride, uv_plane: &uv, uv_stride, width, height };
             yuv::yuv_nv12_to_rgb(&image, rgb, 3 * width, range, matrix, YuvConversionMode::Balanced)
         }
     };
-    done.map_err(|error| ImageError::Decode {
-        format: "YUV",
-        reason: error.to_string(),
-    })
+    done.map_err(|error| ImageError::Decode { format: "YUV", reason: error.to_string() })
 }
 
 /// A packed I420 copy with even sides, the last column and row repeated.
@@ -192,22 +177,8 @@ mod tests {
             for (width, height) in [(31, 17), (32, 18)] {
                 let planes = noise(width, height, layout);
                 let whole = to_rgb(&planes).unwrap();
-                for (x, y, w, h) in [
-                    (0, 0, 5, 4),
-                    (3, 5, 8, 7),
-                    (4, 2, 1, 1),
-                    (width - 3, height - 2, 3, 2),
-                ] {
-                    let part = region_to_rgb(
-                        &planes,
-                        Region {
-                            x,
-                            y,
-                            width: w,
-                            height: h,
-                        },
-                    )
-                    .unwrap();
+                for (x, y, w, h) in [(0, 0, 5, 4), (3, 5, 8, 7), (4, 2, 1, 1), (width - 3, height - 2, 3, 2)] {
+                    let part = region_to_rgb(&planes, Region { x, y, width: w, height: h }).unwrap();
                     for row in 0..h {
                         for column in 0..w {
                             let (a, b) = (part.pixel(column, row), whole.pixel(x + column, y + row));
@@ -230,15 +201,9 @@ mod tests {
         let limited = (ColorMatrix::Bt601, ColorRange::Limited);
         assert_eq!(pixel(16, 128, 128, limited), [0, 0, 0]);
         assert_eq!(pixel(235, 128, 128, limited), [255, 255, 255]);
-        assert_eq!(
-            pixel(255, 128, 128, (ColorMatrix::Bt601, ColorRange::Full)),
-            [255, 255, 255]
-        );
+        assert_eq!(pixel(255, 128, 128, (ColorMatrix::Bt601, ColorRange::Full)), [255, 255, 255]);
         // Red is Y 81, Cb 90, Cr 240 in BT.601 and Y 63, Cb 102, Cr 240 in BT.709.
-        for (yuv, matrix) in [
-            ([81, 90, 240], ColorMatrix::Bt601),
-            ([63, 102, 240], ColorMatrix::Bt709),
-        ] {
+        for (yuv, matrix) in [([81, 90, 240], ColorMatrix::Bt601), ([63, 102, 240], ColorMatrix::Bt709)] {
             let [r, g, b] = pixel(yuv[0], yuv[1], yuv[2], (matrix, ColorRange::Limited));
             assert!(r > 250 && g < 5 && b < 5, "{matrix:?} {r} {g} {b}");
         }

@@ -42,25 +42,13 @@ impl Cut {
     /// From the picture's coordinates to the crop's.
     #[must_use]
     pub fn map(&self, point: Point) -> Point {
-        Point {
-            x: (point.x - self.origin.x) * self.scale,
-            y: (point.y - self.origin.y) * self.scale,
-        }
+        Point { x: (point.x - self.origin.x) * self.scale, y: (point.y - self.origin.y) * self.scale }
     }
 
     /// From the picture's coordinates to the crop's.
     #[must_use]
     pub fn map_rect(&self, rect: &Rect) -> Rect {
-        let (a, b) = (
-            Point {
-                x: rect.x1,
-                y: rect.y1,
-            },
-            Point {
-                x: rect.x2,
-                y: rect.y2,
-            },
-        );
+        let (a, b) = (Point { x: rect.x1, y: rect.y1 }, Point { x: rect.x2, y: rect.y2 });
         let (a, b) = (self.map(a), self.map(b));
         Rect::new(a.x, a.y, b.x, b.y)
     }
@@ -76,11 +64,7 @@ pub fn cut_face(picture: Picture<'_>, face: &Rect, landmarks: &Landmarks) -> Res
     }
     let cut = cut_square(picture, &face.square(CROP_FACTOR), CROP_MAX_SIDE)?;
     let (face, landmarks) = (cut.map_rect(face), landmarks.map(|point| cut.map(point)));
-    Ok(FaceCut {
-        image: cut.image,
-        face,
-        landmarks,
-    })
+    Ok(FaceCut { image: cut.image, face, landmarks })
 }
 
 /// Cuts the square around the centre of `region` whose side is the longer side of `region`, rounded outwards to whole pixels, and
@@ -96,15 +80,9 @@ pub fn cut_square(picture: Picture<'_>, region: &Rect, max_side: u32) -> Result<
     let (left, top) = (square.x1.floor() as i64, square.y1.floor() as i64);
     let side = (square.width().ceil() as i64).max(1);
     let (width, height) = picture.size();
-    let columns =
-        visible(left, side, width).ok_or(ImageError::Region("the region is outside the picture"))?;
+    let columns = visible(left, side, width).ok_or(ImageError::Region("the region is outside the picture"))?;
     let rows = visible(top, side, height).ok_or(ImageError::Region("the region is outside the picture"))?;
-    let part = Region {
-        x: columns.0,
-        y: rows.0,
-        width: columns.1,
-        height: rows.1,
-    };
+    let part = Region { x: columns.0, y: rows.0, width: columns.1, height: rows.1 };
     let converted = match picture {
         Picture::Rgb(image) => rgb_region(image, part)?,
         Picture::Planes(planes) => region_to_rgb(planes, part)?,
@@ -117,23 +95,14 @@ pub fn cut_square(picture: Picture<'_>, region: &Rect, max_side: u32) -> Result<
     let out_side = u32::try_from(side).map_or(max_side, |side| side.min(max_side));
     let image = shrink(canvas, out_side)?;
     let scale = out_side as f32 / side as f32;
-    Ok(Cut {
-        image,
-        origin: Point {
-            x: left as f32,
-            y: top as f32,
-        },
-        scale,
-    })
+    Ok(Cut { image, origin: Point { x: left as f32, y: top as f32 }, scale })
 }
 
 /// First pixel and count of what `first..first + side` has inside `0..limit`.
 fn visible(first: i64, side: i64, limit: u32) -> Option<(u32, u32)> {
     let end = first.saturating_add(side).min(i64::from(limit));
     let start = first.max(0);
-    let count = u32::try_from(end.saturating_sub(start))
-        .ok()
-        .filter(|&count| count > 0)?;
+    let count = u32::try_from(end.saturating_sub(start)).ok().filter(|&count| count > 0)?;
     Some((u32::try_from(start).ok()?, count))
 }
 
@@ -151,9 +120,8 @@ fn canvas(part: RgbImage, offset: (i64, i64), side: i64, step: i64) -> Result<Rg
         return Ok(part);
     }
     let count = side / step;
-    let place = |index: i64, shift: i64, limit: u32| {
-        (index * step + step / 2 - shift).clamp(0, i64::from(limit) - 1) as usize
-    };
+    let place =
+        |index: i64, shift: i64, limit: u32| (index * step + step / 2 - shift).clamp(0, i64::from(limit) - 1) as usize;
     let columns: Vec<usize> = (0..count).map(|x| 3 * place(x, offset.0, part.width())).collect();
     let row = 3 * part.width() as usize;
     let mut data = Vec::with_capacity(3 * columns.len() * columns.len());
@@ -171,21 +139,15 @@ fn shrink(image: RgbImage, side: u32) -> Result<RgbImage, ImageError> {
     if image.width() == side && image.height() == side {
         return Ok(image);
     }
-    let refuse = |reason: String| ImageError::Decode {
-        format: "crop",
-        reason,
-    };
+    let refuse = |reason: String| ImageError::Decode { format: "crop", reason };
     let mut out = RgbImage::filled(side, side, [0; 3]);
     let from = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.data())
         .map_err(|error| refuse(error.to_string()))?;
-    let mut to = TypedImage::<U8x3>::from_buffer(side, side, out.data_mut())
-        .map_err(|error| refuse(error.to_string()))?;
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
-        .use_alpha(false);
-    fir::Resizer::new()
-        .resize_typed(&from, &mut to, &options)
-        .map_err(|error| refuse(error.to_string()))?;
+    let mut to =
+        TypedImage::<U8x3>::from_buffer(side, side, out.data_mut()).map_err(|error| refuse(error.to_string()))?;
+    let options =
+        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear)).use_alpha(false);
+    fir::Resizer::new().resize_typed(&from, &mut to, &options).map_err(|error| refuse(error.to_string()))?;
     Ok(out)
 }
 
@@ -199,9 +161,7 @@ mod tests {
     use crate::image::{ColorMatrix, ColorRange, Picture, Planes, RgbImage};
 
     fn noise(width: u32, height: u32) -> RgbImage {
-        let data = (0..3 * width * height)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
+        let data = (0..3 * width * height).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         RgbImage::new(width, height, data).unwrap()
     }
 
@@ -213,13 +173,7 @@ mod tests {
         let cut = cut_face(Picture::Rgb(&image), &face, &landmarks).unwrap();
         // The square of twice the longer side (24) around (50.5, 42.25) starts at (26.5, 18.25).
         assert_eq!((cut.image.width(), cut.image.height()), (48, 48));
-        assert_eq!(
-            cut.landmarks[0],
-            Point {
-                x: 45.0 - 26.0,
-                y: 38.0 - 18.0
-            }
-        );
+        assert_eq!(cut.landmarks[0], Point { x: 45.0 - 26.0, y: 38.0 - 18.0 });
         assert_eq!(cut.face, Rect::new(14.5, 12.25, 34.5, 36.25));
         assert_eq!(cut.image.pixel(19, 20), image.pixel(45, 38));
     }
@@ -243,20 +197,12 @@ mod tests {
             pixel.fill(((index % 1000) / 5) as u8);
         }
         for max_side in [256, 40] {
-            let cut = cut_square(
-                Picture::Rgb(&image),
-                &Rect::new(100.0, 50.0, 900.0, 850.0),
-                max_side,
-            )
-            .unwrap();
+            let cut = cut_square(Picture::Rgb(&image), &Rect::new(100.0, 50.0, 900.0, 850.0), max_side).unwrap();
             assert_eq!((cut.image.width(), cut.image.height()), (max_side, max_side));
             for source in [200.0f32, 500.0, 800.0] {
                 let here = cut.map(Point { x: source, y: 400.0 });
                 let got = cut.image.pixel(here.x as u32, here.y as u32)[0];
-                assert!(
-                    (f32::from(got) - source / 5.0).abs() < 3.0,
-                    "{max_side} {source} {got}"
-                );
+                assert!((f32::from(got) - source / 5.0).abs() < 3.0, "{max_side} {source} {got}");
             }
         }
     }
@@ -271,14 +217,7 @@ mod tests {
         let a = cut_square(Picture::Planes(&planes), &region, 256).unwrap();
         let b = cut_square(Picture::Rgb(&rgb), &region, 256).unwrap();
         assert_eq!(a.origin, b.origin);
-        let worst = a
-            .image
-            .data()
-            .iter()
-            .zip(b.image.data())
-            .map(|(a, b)| a.abs_diff(*b))
-            .max()
-            .unwrap();
+        let worst = a.image.data().iter().zip(b.image.data()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         assert!(worst <= 1, "{worst}");
     }
 

@@ -53,10 +53,7 @@ impl Rect {
     /// Centre of the box.
     #[must_use]
     pub fn center(&self) -> Point {
-        Point {
-            x: (self.x1 + self.x2) / 2.0,
-            y: (self.y1 + self.y2) / 2.0,
-        }
+        Point { x: (self.x1 + self.x2) / 2.0, y: (self.y1 + self.y2) / 2.0 }
     }
 
     /// The common part of two boxes; empty (area 0) when they do not touch.
@@ -83,32 +80,20 @@ impl Rect {
     pub fn square(&self, factor: f32) -> Self {
         let half = self.width().max(self.height()) * factor / 2.0;
         let c = self.center();
-        Self {
-            x1: c.x - half,
-            y1: c.y - half,
-            x2: c.x + half,
-            y2: c.y + half,
-        }
+        Self { x1: c.x - half, y1: c.y - half, x2: c.x + half, y2: c.y + half }
     }
 
     /// This box grown by `fraction` of its width and height on every side.
     #[must_use]
     pub fn grown(&self, fraction: f32) -> Self {
         let (dx, dy) = (self.width() * fraction, self.height() * fraction);
-        Self {
-            x1: self.x1 - dx,
-            y1: self.y1 - dy,
-            x2: self.x2 + dx,
-            y2: self.y2 + dy,
-        }
+        Self { x1: self.x1 - dx, y1: self.y1 - dy, x2: self.x2 + dx, y2: self.y2 + dy }
     }
 
     /// All four numbers are finite and the box has a positive area.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        [self.x1, self.y1, self.x2, self.y2].iter().all(|v| v.is_finite())
-            && self.x2 > self.x1
-            && self.y2 > self.y1
+        [self.x1, self.y1, self.x2, self.y2].iter().all(|v| v.is_finite()) && self.x2 > self.x1 && self.y2 > self.y1
     }
 
     /// `[x1, y1, x2, y2]`, as events and the command line write it.

@@ -70,13 +70,7 @@ impl RgbImage {
         check_size(width, height)?;
         let need = 3 * width as usize * height as usize;
         if data.len() != need {
-            return Err(ImageError::TooShort {
-                what: "RGB picture",
-                got: data.len(),
-                need,
-                width,
-                height,
-            });
+            return Err(ImageError::TooShort { what: "RGB picture", got: data.len(), need, width, height });
         }
         Ok(Self { width, height, data })
     }
@@ -201,58 +195,28 @@ impl Planes {
             PlaneLayout::Nv12 => &[("Y plane", w, h), ("UV plane", 2 * cw, ch)],
         };
         let length = (*buffer).as_ref().len();
-        let mut planes = [Plane {
-            offset: 0,
-            stride: 0,
-            rows: 0,
-            row_bytes: 0,
-        }; 3];
+        let mut planes = [Plane { offset: 0, stride: 0, rows: 0, row_bytes: 0 }; 3];
         for (index, &(what, row_bytes, rows)) in shapes.iter().enumerate() {
             let (offset, stride) = offsets_and_strides.get(index).copied().unwrap_or((usize::MAX, 0));
             let last_row = stride.checked_mul(rows - 1);
-            let need = last_row
-                .and_then(|b| b.checked_add(offset))
-                .and_then(|b| b.checked_add(row_bytes));
+            let need = last_row.and_then(|b| b.checked_add(offset)).and_then(|b| b.checked_add(row_bytes));
             match need {
                 Some(need) if need <= length && stride >= row_bytes => {}
                 _ => {
                     let need = need.unwrap_or(usize::MAX);
-                    return Err(ImageError::TooShort {
-                        what,
-                        got: length,
-                        need,
-                        width,
-                        height,
-                    });
+                    return Err(ImageError::TooShort { what, got: length, need, width, height });
                 }
             }
-            planes[index] = Plane {
-                offset,
-                stride,
-                rows,
-                row_bytes,
-            };
+            planes[index] = Plane { offset, stride, rows, row_bytes };
         }
-        Ok(Self {
-            layout,
-            width,
-            height,
-            matrix,
-            range,
-            planes,
-            buffer,
-        })
+        Ok(Self { layout, width, height, matrix, range, planes, buffer })
     }
 
     /// Tightly packed I420 in a vector: Y, then U, then V.
     ///
     /// # Errors
     /// As [`Planes::new`].
-    pub fn from_i420(
-        size: (u32, u32),
-        color: (ColorMatrix, ColorRange),
-        data: Vec<u8>,
-    ) -> Result<Self, ImageError> {
+    pub fn from_i420(size: (u32, u32), color: (ColorMatrix, ColorRange), data: Vec<u8>) -> Result<Self, ImageError> {
         let (w, h) = (size.0 as usize, size.1 as usize);
         let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
         let at = [(0, w), (w * h, cw), (w * h + cw * ch, cw)];
@@ -289,10 +253,7 @@ impl Planes {
     pub fn plane(&self, index: usize) -> (&[u8], usize) {
         let p = self.planes[index];
         let bytes: &[u8] = (*self.buffer).as_ref();
-        (
-            &bytes[p.offset..p.offset + p.stride * p.rows.saturating_sub(1) + p.row_bytes],
-            p.stride,
-        )
+        (&bytes[p.offset..p.offset + p.stride * p.rows.saturating_sub(1) + p.row_bytes], p.stride)
     }
 }
 
@@ -324,11 +285,7 @@ impl Picture<'_> {
 
 fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     let fits = |side: u32| (1..=Planes::MAX_SIDE).contains(&side);
-    if fits(width) && fits(height) {
-        Ok(())
-    } else {
-        Err(ImageError::Size { width, height })
-    }
+    if fits(width) && fits(height) { Ok(()) } else { Err(ImageError::Size { width, height }) }
 }
 
 #[cfg(test)]
@@ -341,10 +298,7 @@ mod tests {
         assert!(Planes::from_i420((5, 3), color, vec![0; 15 + 6 + 6]).is_ok());
         let short = Planes::from_i420((5, 3), color, vec![0; 15 + 6 + 5]);
         assert!(matches!(short, Err(ImageError::TooShort { what: "V plane", .. })));
-        assert!(matches!(
-            Planes::from_i420((0, 3), color, vec![]),
-            Err(ImageError::Size { .. })
-        ));
+        assert!(matches!(Planes::from_i420((0, 3), color, vec![]), Err(ImageError::Size { .. })));
     }
 
     #[test]

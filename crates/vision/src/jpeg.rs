@@ -35,10 +35,7 @@ pub fn decode_still(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageErr
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         decode_png(bytes, pixel_limit)
     } else {
-        Err(ImageError::Decode {
-            format: "JPEG or PNG",
-            reason: "the first bytes are of neither".to_owned(),
-        })
+        Err(ImageError::Decode { format: "JPEG or PNG", reason: "the first bytes are of neither".to_owned() })
     }
 }
 
@@ -50,13 +47,8 @@ pub fn decode_jpeg(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageErro
     let (mut decompressor, header) = open_jpeg(bytes, pixel_limit)?;
     let (width, height) = (header.width, header.height);
     let mut pixels = vec![0; 3 * width * height];
-    let output = turbojpeg::Image {
-        pixels: pixels.as_mut_slice(),
-        width,
-        pitch: 3 * width,
-        height,
-        format: PixelFormat::RGB,
-    };
+    let output =
+        turbojpeg::Image { pixels: pixels.as_mut_slice(), width, pitch: 3 * width, height, format: PixelFormat::RGB };
     decompressor.decompress(bytes, output).map_err(jpeg_error)?;
     RgbImage::new(to_u32(width), to_u32(height), pixels)
 }
@@ -66,50 +58,22 @@ pub fn decode_jpeg(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageErro
 ///
 /// # Errors
 /// As [`decode_still`]; also for a JPEG that is not YCbCr 4:2:0.
-pub fn decode_planes(
-    bytes: &[u8],
-    pixel_limit: u64,
-    color: (ColorMatrix, ColorRange),
-) -> Result<Planes, ImageError> {
+pub fn decode_planes(bytes: &[u8], pixel_limit: u64, color: (ColorMatrix, ColorRange)) -> Result<Planes, ImageError> {
     let (mut decompressor, header) = open_jpeg(bytes, pixel_limit)?;
     // The buffer below is sized for 4:2:0: libjpeg-turbo would write past it with any other subsampling.
     if header.subsamp != Subsamp::Sub2x2 || header.colorspace != turbojpeg::Colorspace::YCbCr {
-        let reason = format!(
-            "{:?} {:?} instead of YCbCr 4:2:0",
-            header.colorspace, header.subsamp
-        );
-        return Err(ImageError::Decode {
-            format: "JPEG frame",
-            reason,
-        });
+        let reason = format!("{:?} {:?} instead of YCbCr 4:2:0", header.colorspace, header.subsamp);
+        return Err(ImageError::Decode { format: "JPEG frame", reason });
     }
     let (width, height) = (header.width, header.height);
     // libjpeg-turbo's planes have even sides.
     let (even_width, even_height) = (width.next_multiple_of(2), height.next_multiple_of(2));
     let (luma, chroma) = (even_width * even_height, even_width * even_height / 4);
     let mut pixels = vec![0; luma + 2 * chroma];
-    let output = YuvImage {
-        pixels: pixels.as_mut_slice(),
-        width,
-        align: 1,
-        height,
-        subsamp: Subsamp::Sub2x2,
-    };
-    decompressor
-        .decompress_to_yuv(bytes, output)
-        .map_err(jpeg_error)?;
-    let at = [
-        (0, even_width),
-        (luma, even_width / 2),
-        (luma + chroma, even_width / 2),
-    ];
-    Planes::new(
-        PlaneLayout::I420,
-        (to_u32(width), to_u32(height)),
-        color,
-        &at,
-        Arc::new(pixels),
-    )
+    let output = YuvImage { pixels: pixels.as_mut_slice(), width, align: 1, height, subsamp: Subsamp::Sub2x2 };
+    decompressor.decompress_to_yuv(bytes, output).map_err(jpeg_error)?;
+    let at = [(0, even_width), (luma, even_width / 2), (luma + chroma, even_width / 2)];
+    Planes::new(PlaneLayout::I420, (to_u32(width), to_u32(height)), color, &at, Arc::new(pixels))
 }
 
 /// Writes RGB as JPEG; `quality` from 1 to 100 (raised or lowered into it).
@@ -124,13 +88,7 @@ pub fn encode_rgb(image: &RgbImage, quality: u8, subsampling: Subsampling) -> Re
     };
     compressor.set_subsamp(subsamp).map_err(encode_error)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let input = turbojpeg::Image {
-        pixels: image.data(),
-        width,
-        pitch: 3 * width,
-        height,
-        format: PixelFormat::RGB,
-    };
+    let input = turbojpeg::Image { pixels: image.data(), width, pitch: 3 * width, height, format: PixelFormat::RGB };
     compressor.compress_to_vec(input).map_err(encode_error)
 }
 
@@ -144,8 +102,7 @@ pub fn encode_planes(planes: &Planes, quality: u8) -> Result<Vec<u8>, ImageError
     let (width, height) = (planes.width() as usize, planes.height() as usize);
     let direct = planes.layout() == PlaneLayout::I420 && width.is_multiple_of(2) && height.is_multiple_of(2);
     if direct {
-        let ((y, y_stride), (u, u_stride), (v, v_stride)) =
-            (planes.plane(0), planes.plane(1), planes.plane(2));
+        let ((y, y_stride), (u, u_stride), (v, v_stride)) = (planes.plane(0), planes.plane(1), planes.plane(2));
         let image = YuvPlanesImage {
             y_plane: y,
             u_plane: u,
@@ -157,9 +114,7 @@ pub fn encode_planes(planes: &Planes, quality: u8) -> Result<Vec<u8>, ImageError
             v_stride,
             subsamp: Subsamp::Sub2x2,
         };
-        return compressor
-            .compress_yuv_planes_to_vec(&image)
-            .map_err(encode_error);
+        return compressor.compress_yuv_planes_to_vec(&image).map_err(encode_error);
     }
     let even = Yuv420::even_copy(planes);
     let image = YuvPlanesImage {
@@ -173,16 +128,11 @@ pub fn encode_planes(planes: &Planes, quality: u8) -> Result<Vec<u8>, ImageError
         v_stride: even.width / 2,
         subsamp: Subsamp::Sub2x2,
     };
-    compressor
-        .compress_yuv_planes_to_vec(&image)
-        .map_err(encode_error)
+    compressor.compress_yuv_planes_to_vec(&image).map_err(encode_error)
 }
 
 fn decode_png(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageError> {
-    let refuse = |error: image::ImageError| ImageError::Decode {
-        format: "PNG",
-        reason: error.to_string(),
-    };
+    let refuse = |error: image::ImageError| ImageError::Decode { format: "PNG", reason: error.to_string() };
     let reader = || image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Png);
     let (width, height) = reader().into_dimensions().map_err(refuse)?;
     check_pixels(width.into(), height.into(), pixel_limit)?;
@@ -190,14 +140,9 @@ fn decode_png(bytes: &[u8], pixel_limit: u64) -> Result<RgbImage, ImageError> {
     RgbImage::new(width, height, picture.into_rgb8().into_raw())
 }
 
-fn open_jpeg(
-    bytes: &[u8],
-    pixel_limit: u64,
-) -> Result<(Decompressor, turbojpeg::DecompressHeader), ImageError> {
+fn open_jpeg(bytes: &[u8], pixel_limit: u64) -> Result<(Decompressor, turbojpeg::DecompressHeader), ImageError> {
     let mut decompressor = Decompressor::new().map_err(jpeg_error)?;
-    decompressor
-        .set_scan_limit(MAX_PROGRESSIVE_SCANS)
-        .map_err(jpeg_error)?;
+    decompressor.set_scan_limit(MAX_PROGRESSIVE_SCANS).map_err(jpeg_error)?;
     let header = decompressor.read_header(bytes).map_err(jpeg_error)?;
     check_pixels(header.width as u64, header.height as u64, pixel_limit)?;
     Ok((decompressor, header))
@@ -210,11 +155,7 @@ fn check_pixels(width: u64, height: u64, limit: u64) -> Result<(), ImageError> {
         return Err(ImageError::Size { width: w, height: h });
     }
     if width.saturating_mul(height) > limit {
-        return Err(ImageError::TooManyPixels {
-            width: w,
-            height: h,
-            limit,
-        });
+        return Err(ImageError::TooManyPixels { width: w, height: h, limit });
     }
     if width > side || height > side {
         return Err(ImageError::Size { width: w, height: h });
@@ -224,9 +165,7 @@ fn check_pixels(width: u64, height: u64, limit: u64) -> Result<(), ImageError> {
 
 fn compressor(quality: u8) -> Result<Compressor, ImageError> {
     let mut compressor = Compressor::new().map_err(encode_error)?;
-    compressor
-        .set_quality(i32::from(quality.clamp(1, 100)))
-        .map_err(encode_error)?;
+    compressor.set_quality(i32::from(quality.clamp(1, 100))).map_err(encode_error)?;
     Ok(compressor)
 }
 
@@ -236,10 +175,7 @@ fn to_u32(value: impl TryInto<u32>) -> u32 {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
 fn jpeg_error(error: turbojpeg::Error) -> ImageError {
-    ImageError::Decode {
-        format: "JPEG",
-        reason: error.to_string(),
-    }
+    ImageError::Decode { format: "JPEG", reason: error.to_string() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
@@ -293,12 +229,7 @@ mod tests {
         let jpeg = encode_rgb(&image, 95, Subsampling::Full).unwrap();
         let back = decode_still(&jpeg, LIMIT).unwrap();
         assert_eq!((back.width(), back.height()), (64, 48));
-        let worst = image
-            .data()
-            .iter()
-            .zip(back.data())
-            .map(|(a, b)| a.abs_diff(*b))
-            .max();
+        let worst = image.data().iter().zip(back.data()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(worst.unwrap() <= 8, "{worst:?}");
     }
 
@@ -309,18 +240,12 @@ mod tests {
                 let planes = smooth_planes(width, height, layout);
                 let jpeg = encode_planes(&planes, 95).unwrap();
                 let back = decode_planes(&jpeg, LIMIT, COLOR).unwrap();
-                assert_eq!(
-                    (back.width(), back.height(), back.color()),
-                    (width, height, COLOR)
-                );
+                assert_eq!((back.width(), back.height(), back.color()), (width, height, COLOR));
                 let ((before, s0), (after, s1)) = (planes.plane(0), back.plane(0));
                 for y in 0..height as usize {
                     for x in 0..width as usize {
                         let (a, b) = (before[y * s0 + x], after[y * s1 + x]);
-                        assert!(
-                            a.abs_diff(b) <= 4,
-                            "{width}x{height} {layout:?} ({x},{y}): {a} {b}"
-                        );
+                        assert!(a.abs_diff(b) <= 4, "{width}x{height} {layout:?} ({x},{y}): {a} {b}");
                     }
                 }
                 let (u, _) = back.plane(1);
@@ -333,13 +258,7 @@ mod tests {
     fn a_frame_of_another_subsampling_is_refused() {
         let jpeg = encode_rgb(&gradient(32, 32), 90, Subsampling::Full).unwrap();
         let refused = decode_planes(&jpeg, LIMIT, COLOR);
-        assert!(matches!(
-            refused,
-            Err(ImageError::Decode {
-                format: "JPEG frame",
-                ..
-            })
-        ));
+        assert!(matches!(refused, Err(ImageError::Decode { format: "JPEG frame", .. })));
     }
 
     #[test]
@@ -347,11 +266,7 @@ mod tests {
         let mut jpeg = encode_rgb(&gradient(64, 48), 90, Subsampling::Half).unwrap();
         assert!(matches!(
             decode_still(&jpeg, 64 * 48 - 1),
-            Err(ImageError::TooManyPixels {
-                width: 64,
-                height: 48,
-                ..
-            })
+            Err(ImageError::TooManyPixels { width: 64, height: 48, .. })
         ));
         // A frame header that says 65,500 x 65,500, with no pixel data to match; libjpeg refuses anything above by itself.
         let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
@@ -361,32 +276,17 @@ mod tests {
             jpeg.clone()
         };
         let jpeg = claim(65_500);
-        assert!(matches!(
-            decode_still(&jpeg, LIMIT),
-            Err(ImageError::TooManyPixels { .. })
-        ));
-        assert!(matches!(
-            decode_still(&jpeg, u64::MAX),
-            Err(ImageError::Size { width: 65_500, .. })
-        ));
-        assert!(matches!(
-            decode_planes(&jpeg, LIMIT, COLOR),
-            Err(ImageError::TooManyPixels { .. })
-        ));
-        assert!(matches!(
-            decode_still(&claim(65_535), u64::MAX),
-            Err(ImageError::Decode { .. })
-        ));
+        assert!(matches!(decode_still(&jpeg, LIMIT), Err(ImageError::TooManyPixels { .. })));
+        assert!(matches!(decode_still(&jpeg, u64::MAX), Err(ImageError::Size { width: 65_500, .. })));
+        assert!(matches!(decode_planes(&jpeg, LIMIT, COLOR), Err(ImageError::TooManyPixels { .. })));
+        assert!(matches!(decode_still(&claim(65_535), u64::MAX), Err(ImageError::Decode { .. })));
     }
 
     #[test]
     fn broken_pictures_are_refused() {
         let jpeg = encode_rgb(&gradient(64, 48), 90, Subsampling::Half).unwrap();
         assert!(decode_jpeg(&jpeg[..jpeg.len() / 2], LIMIT).is_err());
-        assert!(matches!(
-            decode_still(b"GIF89a", LIMIT),
-            Err(ImageError::Decode { .. })
-        ));
+        assert!(matches!(decode_still(b"GIF89a", LIMIT), Err(ImageError::Decode { .. })));
         assert!(decode_still(&[], LIMIT).is_err());
         assert!(decode_still(b"\x89PNG\r\n\x1a\nrubbish", LIMIT).is_err());
     }

@@ -27,11 +27,7 @@ impl Nms {
     /// Intersection over union of ordinary boxes.
     #[must_use]
     pub const fn union(threshold: f32) -> Self {
-        Self {
-            threshold,
-            overlap: Overlap::Union,
-            inclusive: false,
-        }
+        Self { threshold, overlap: Overlap::Union, inclusive: false }
     }
 
     /// Indexes of the boxes that stay, best score first; equal scores in their order. Boxes beyond the shorter of the two
@@ -76,28 +72,17 @@ mod tests {
 
     #[test]
     fn the_better_of_two_stays() {
-        let boxes = [
-            Rect::new(0.0, 0.0, 10.0, 10.0),
-            Rect::new(1.0, 0.0, 11.0, 10.0),
-            Rect::new(50.0, 0.0, 60.0, 9.0),
-        ];
+        let boxes = [Rect::new(0.0, 0.0, 10.0, 10.0), Rect::new(1.0, 0.0, 11.0, 10.0), Rect::new(50.0, 0.0, 60.0, 9.0)];
         assert_eq!(Nms::union(0.5).keep(&boxes, &[0.8, 0.9, 0.7]), [1, 2]);
         assert_eq!(Nms::union(0.9).keep(&boxes, &[0.8, 0.9, 0.7]), [1, 0, 2]);
     }
 
     #[test]
     fn min_suppresses_a_box_inside_another() {
-        let boxes = [
-            Rect::new(0.0, 0.0, 100.0, 100.0),
-            Rect::new(10.0, 10.0, 20.0, 20.0),
-        ];
+        let boxes = [Rect::new(0.0, 0.0, 100.0, 100.0), Rect::new(10.0, 10.0, 20.0, 20.0)];
         let scores = [0.9, 0.8];
         assert_eq!(Nms::union(0.5).keep(&boxes, &scores).len(), 2);
-        let min = Nms {
-            threshold: 0.7,
-            overlap: Overlap::Min,
-            inclusive: true,
-        };
+        let min = Nms { threshold: 0.7, overlap: Overlap::Min, inclusive: true };
         assert_eq!(min.keep(&boxes, &scores), [0]);
     }
 
@@ -105,11 +90,7 @@ mod tests {
     fn inclusive_boxes_are_one_pixel_wider() {
         // 0..=1 and 1..=2 share one of three columns; as exclusive boxes they only touch.
         let boxes = [Rect::new(0.0, 0.0, 1.0, 0.0), Rect::new(1.0, 0.0, 2.0, 0.0)];
-        let inclusive = Nms {
-            threshold: 0.3,
-            overlap: Overlap::Union,
-            inclusive: true,
-        };
+        let inclusive = Nms { threshold: 0.3, overlap: Overlap::Union, inclusive: true };
         assert_eq!(inclusive.keep(&boxes, &[0.9, 0.8]), [0]);
         assert_eq!(Nms::union(0.3).keep(&boxes, &[0.9, 0.8]), [0, 1]);
     }

@@ -39,13 +39,7 @@ pub enum QualityReason {
 
 impl QualityReason {
     /// Every reason, in the order of [`QualityReason::as_str`].
-    pub const ALL: [Self; 5] = [
-        Self::Small,
-        Self::Blurred,
-        Self::Turned,
-        Self::Truncated,
-        Self::LowScore,
-    ];
+    pub const ALL: [Self; 5] = [Self::Small, Self::Blurred, Self::Turned, Self::Truncated, Self::LowScore];
 
     /// The name used in events, reports and metrics.
     #[must_use]
@@ -77,13 +71,7 @@ pub struct QualityGates {
 
 impl Default for QualityGates {
     fn default() -> Self {
-        Self {
-            min_size: 20.0,
-            min_sharpness: 25.0,
-            min_frontality: 0.15,
-            max_outside: 0.15,
-            min_score: 0.6,
-        }
+        Self { min_size: 20.0, min_sharpness: 25.0, min_frontality: 0.15, max_outside: 0.15, min_score: 0.6 }
     }
 }
 
@@ -106,11 +94,7 @@ pub fn assess(cut: &FaceCut, origin: &FaceOrigin, gates: &QualityGates) -> (Qual
     let size = origin.bbox.width().min(origin.bbox.height()).max(0.0);
     let sharpness = sharpness(cut);
     let frontality = frontality(&origin.landmarks);
-    let quality = Quality {
-        score: combine(size, sharpness, frontality, origin.score),
-        sharpness,
-        frontality,
-    };
+    let quality = Quality { score: combine(size, sharpness, frontality, origin.score), sharpness, frontality };
     let reason = if size < gates.min_size {
         Some(QualityReason::Small)
     } else if outside(origin) > gates.max_outside {
@@ -148,14 +132,8 @@ const SHARPNESS_SIDE: u32 = 64;
 fn sharpness(cut: &FaceCut) -> f32 {
     let side = cut.image.width();
     let clamp = |value: f32, limit: u32| (value.max(0.0) as u32).min(limit);
-    let (x1, y1) = (
-        clamp(cut.face.x1, side - 1),
-        clamp(cut.face.y1, cut.image.height() - 1),
-    );
-    let (x2, y2) = (
-        clamp(cut.face.x2.ceil(), side),
-        clamp(cut.face.y2.ceil(), cut.image.height()),
-    );
+    let (x1, y1) = (clamp(cut.face.x1, side - 1), clamp(cut.face.y1, cut.image.height() - 1));
+    let (x2, y2) = (clamp(cut.face.x2.ceil(), side), clamp(cut.face.y2.ceil(), cut.image.height()));
     let (width, height) = (x2.saturating_sub(x1).max(1), y2.saturating_sub(y1).max(1));
     let row = 3 * side as usize;
     let luma: Vec<u8> = cut
@@ -175,9 +153,8 @@ fn scaled(luma: &[u8], width: u32, height: u32) -> Option<Vec<u8>> {
     let mut out = vec![0; (SHARPNESS_SIDE * SHARPNESS_SIDE) as usize];
     let from = TypedImageRef::<U8>::from_buffer(width, height, luma).ok()?;
     let mut to = TypedImage::<U8>::from_buffer(SHARPNESS_SIDE, SHARPNESS_SIDE, &mut out).ok()?;
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
-        .use_alpha(false);
+    let options =
+        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear)).use_alpha(false);
     fir::Resizer::new().resize_typed(&from, &mut to, &options).ok()?;
     Some(out)
 }
@@ -208,21 +185,14 @@ fn frontality(landmarks: &Landmarks) -> f32 {
         1.0 - (2.0 * along - 1.0).abs()
     };
     let value = 0.6 * balance(left_eye, right_eye) + 0.4 * balance(left_mouth, right_mouth);
-    if value.is_finite() {
-        value.clamp(0.0, 1.0)
-    } else {
-        0.0
-    }
+    if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// Share of the face's area outside the frame. Detectors clip boxes to the frame, so the face is taken to be at least as large as
 /// its landmarks say: three eye or eye-to-mouth distances around their centre.
 fn outside(origin: &FaceOrigin) -> f32 {
     let [left_eye, right_eye, _, left_mouth, right_mouth] = origin.landmarks;
-    let middle = |a: Point, b: Point| Point {
-        x: (a.x + b.x) / 2.0,
-        y: (a.y + b.y) / 2.0,
-    };
+    let middle = |a: Point, b: Point| Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 };
     let distance = |a: Point, b: Point| (a.x - b.x).hypot(a.y - b.y);
     let (eyes, mouth) = (middle(left_eye, right_eye), middle(left_mouth, right_mouth));
     let half = distance(left_eye, right_eye).max(distance(eyes, mouth)) * 1.1;
@@ -253,17 +223,8 @@ mod tests {
     }
 
     fn face_at(x: f32, y: f32) -> (Rect, Landmarks) {
-        let landmarks = [
-            (30.0, 40.0),
-            (70.0, 40.0),
-            (50.0, 60.0),
-            (35.0, 80.0),
-            (65.0, 80.0),
-        ];
-        (
-            Rect::new(x, y, x + 100.0, y + 120.0),
-            points(landmarks.map(|(px, py)| (x + px, y + py))),
-        )
+        let landmarks = [(30.0, 40.0), (70.0, 40.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0)];
+        (Rect::new(x, y, x + 100.0, y + 120.0), points(landmarks.map(|(px, py)| (x + px, y + py))))
     }
 
     /// Stripes `period` pixels wide, as a stand-in for detail.
@@ -279,12 +240,7 @@ mod tests {
     fn judge(image: &RgbImage, x: f32, y: f32, score: f32) -> (super::Quality, Option<QualityReason>) {
         let (bbox, landmarks) = face_at(x, y);
         let cut = cut_face(Picture::Rgb(image), &bbox, &landmarks).unwrap();
-        let origin = FaceOrigin {
-            bbox,
-            landmarks,
-            frame: (image.width(), image.height()),
-            score,
-        };
+        let origin = FaceOrigin { bbox, landmarks, frame: (image.width(), image.height()), score };
         assess(&cut, &origin, &QualityGates::default())
     }
 
@@ -297,36 +253,15 @@ mod tests {
         let (blurred, reason) = judge(&stripes(80), 150.0, 150.0, 0.95);
         assert_eq!(reason, Some(QualityReason::Blurred));
         assert!(blurred.score < quality.score);
-        assert_eq!(
-            judge(&sharp, 340.0, 150.0, 0.95).1,
-            Some(QualityReason::Truncated)
-        );
+        assert_eq!(judge(&sharp, 340.0, 150.0, 0.95).1, Some(QualityReason::Truncated));
         assert_eq!(judge(&sharp, 150.0, 150.0, 0.5).1, Some(QualityReason::LowScore));
     }
 
     #[test]
     fn a_turned_head_is_less_frontal() {
-        let frontal = points([
-            (30.0, 40.0),
-            (70.0, 42.0),
-            (50.0, 60.0),
-            (35.0, 80.0),
-            (65.0, 81.0),
-        ]);
-        let half = points([
-            (30.0, 40.0),
-            (70.0, 42.0),
-            (60.0, 60.0),
-            (38.0, 80.0),
-            (66.0, 81.0),
-        ]);
-        let profile = points([
-            (30.0, 40.0),
-            (45.0, 42.0),
-            (60.0, 60.0),
-            (35.0, 80.0),
-            (48.0, 81.0),
-        ]);
+        let frontal = points([(30.0, 40.0), (70.0, 42.0), (50.0, 60.0), (35.0, 80.0), (65.0, 81.0)]);
+        let half = points([(30.0, 40.0), (70.0, 42.0), (60.0, 60.0), (38.0, 80.0), (66.0, 81.0)]);
+        let profile = points([(30.0, 40.0), (45.0, 42.0), (60.0, 60.0), (35.0, 80.0), (48.0, 81.0)]);
         assert!(frontality(&frontal) > 0.95);
         assert!((0.3..0.7).contains(&frontality(&half)), "{}", frontality(&half));
         assert_eq!(frontality(&profile), 0.0);
@@ -344,10 +279,7 @@ mod tests {
             }
         }
         let (bbox, landmarks) = face_at(150.0, 150.0);
-        let half = |p: Point| Point {
-            x: p.x / 2.0,
-            y: p.y / 2.0,
-        };
+        let half = |p: Point| Point { x: p.x / 2.0, y: p.y / 2.0 };
         let small_box = Rect::new(75.0, 75.0, 125.0, 135.0);
         let a = cut_face(Picture::Rgb(&large), &bbox, &landmarks).unwrap();
         let b = cut_face(Picture::Rgb(&small), &small_box, &landmarks.map(half)).unwrap();

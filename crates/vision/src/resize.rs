@@ -86,17 +86,9 @@ fn linear_taps(from: u32, to: u32, snap: bool) -> Vec<Tap> {
 fn halve(image: &RgbImage, out: &mut RgbImage) {
     let row = 3 * image.width() as usize;
     let target_row = 3 * out.width() as usize;
-    for (pair, target) in image
-        .data()
-        .chunks_exact(2 * row)
-        .zip(out.data_mut().chunks_exact_mut(target_row))
-    {
+    for (pair, target) in image.data().chunks_exact(2 * row).zip(out.data_mut().chunks_exact_mut(target_row)) {
         let (upper, lower) = pair.split_at(row);
-        for ((pixel, a), b) in target
-            .chunks_exact_mut(3)
-            .zip(upper.chunks_exact(6))
-            .zip(lower.chunks_exact(6))
-        {
+        for ((pixel, a), b) in target.chunks_exact_mut(3).zip(upper.chunks_exact(6)).zip(lower.chunks_exact(6)) {
             for c in 0..3 {
                 let sum = u16::from(a[c]) + u16::from(a[c + 3]) + u16::from(b[c]) + u16::from(b[c + 3]);
                 pixel[c] = ((sum + 2) >> 2) as u8;
@@ -135,10 +127,7 @@ pub fn resize_pillow(image: &RgbImage, region: Region, width: u32, height: u32) 
     let mut sums = vec![ROUND; row];
     for (filter, target) in rows.iter().zip(out.data_mut().chunks_exact_mut(row)) {
         sums.fill(ROUND);
-        for (line, &weight) in stretched[filter.first * row..]
-            .chunks_exact(row)
-            .zip(&filter.weights)
-        {
+        for (line, &weight) in stretched[filter.first * row..].chunks_exact(row).zip(&filter.weights) {
             for (sum, &value) in sums.iter_mut().zip(line) {
                 *sum += i32::from(value) * weight;
             }
@@ -160,12 +149,7 @@ fn to_byte(sum: i32) -> u8 {
 /// The part of `region` inside the picture, at least one pixel.
 fn clip(region: Region, image: &RgbImage) -> Region {
     let (x, y) = (region.x.min(image.width() - 1), region.y.min(image.height() - 1));
-    Region {
-        x,
-        y,
-        width: region.width.clamp(1, image.width() - x),
-        height: region.height.clamp(1, image.height() - y),
-    }
+    Region { x, y, width: region.width.clamp(1, image.width() - x), height: region.height.clamp(1, image.height() - y) }
 }
 
 struct Filter {
@@ -181,15 +165,11 @@ fn triangle_filters(from: u32, to: u32) -> Vec<Filter> {
             let center = (f64::from(index) + 0.5) * scale;
             let first = ((center - support + 0.5) as i64).max(0);
             let end = ((center + support + 0.5) as i64).min(i64::from(from));
-            let raw: Vec<f64> = (first..end)
-                .map(|x| (1.0 - ((x as f64 - center + 0.5) / support).abs()).max(0.0))
-                .collect();
+            let raw: Vec<f64> =
+                (first..end).map(|x| (1.0 - ((x as f64 - center + 0.5) / support).abs()).max(0.0)).collect();
             let total: f64 = raw.iter().sum();
             let fixed = |weight: f64| (0.5 + weight / total * f64::from(1 << PRECISION_BITS)) as i32;
-            Filter {
-                first: first as usize,
-                weights: raw.into_iter().map(fixed).collect(),
-            }
+            Filter { first: first as usize, weights: raw.into_iter().map(fixed).collect() }
         })
         .collect()
 }
@@ -203,9 +183,7 @@ mod tests {
     use crate::image::RgbImage;
 
     fn noise(width: u32, height: u32) -> RgbImage {
-        let data = (0..3 * width * height)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
+        let data = (0..3 * width * height).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         RgbImage::new(width, height, data).unwrap()
     }
 
@@ -218,12 +196,7 @@ mod tests {
     #[test]
     fn pillow_reads_only_the_region() {
         let mut image = noise(20, 20);
-        let region = Region {
-            x: 5,
-            y: 6,
-            width: 7,
-            height: 8,
-        };
+        let region = Region { x: 5, y: 6, width: 7, height: 8 };
         let before = resize_pillow(&image, region, 16, 16);
         for y in 0..20 {
             for x in 0..20 {

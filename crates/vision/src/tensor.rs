@@ -15,11 +15,7 @@ pub struct Normalization {
 
 impl Normalization {
     /// RGB as it is, 0 to 255.
-    pub const NONE: Self = Self {
-        mean: [0.0; 3],
-        scale: [1.0; 3],
-        bgr: false,
-    };
+    pub const NONE: Self = Self { mean: [0.0; 3], scale: [1.0; 3], bgr: false };
 
     /// For each plane of the tensor: its colour (0 red, 1 green, 2 blue), mean and scale.
     pub(crate) fn planes(&self) -> [(usize, f32, f32); 3] {
@@ -31,12 +27,7 @@ impl Normalization {
 /// Appends the three planes of `image` to `tensor`.
 pub fn append_tensor(image: &RgbImage, normalization: &Normalization, tensor: &mut Vec<f32>) {
     for (color, mean, scale) in normalization.planes() {
-        tensor.extend(
-            image
-                .data()
-                .chunks_exact(3)
-                .map(|pixel| (f32::from(pixel[color]) - mean) * scale),
-        );
+        tensor.extend(image.data().chunks_exact(3).map(|pixel| (f32::from(pixel[color]) - mean) * scale));
     }
 }
 
@@ -52,11 +43,7 @@ mod tests {
         append_tensor(&image, &Normalization::NONE, &mut tensor);
         assert_eq!(tensor, [10.0, 40.0, 20.0, 50.0, 30.0, 60.0]);
         tensor.clear();
-        let bgr = Normalization {
-            mean: [30.0, 0.0, 0.0],
-            scale: [2.0, 1.0, 1.0],
-            bgr: true,
-        };
+        let bgr = Normalization { mean: [30.0, 0.0, 0.0], scale: [2.0, 1.0, 1.0], bgr: true };
         append_tensor(&image, &bgr, &mut tensor);
         assert_eq!(tensor, [0.0, 60.0, 20.0, 50.0, 10.0, 40.0]);
     }

@@ -38,11 +38,7 @@ impl VideoScaler {
         if width == 0 || height == 0 || width % 2 == 1 || height % 2 == 1 {
             return Err(ImageError::Size { width, height });
         }
-        self.scale(planes, width, height)
-            .map_err(|reason| ImageError::Decode {
-                format: "YUV",
-                reason,
-            })?;
+        self.scale(planes, width, height).map_err(|reason| ImageError::Decode { format: "YUV", reason })?;
         let (width, height) = (width as usize, height as usize);
         let plane = width * height;
         tensor.resize(3 * plane, 0.0);
@@ -73,14 +69,7 @@ impl VideoScaler {
         let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
         let resizer = &mut self.resizer;
         let buffer = &mut self.buffer;
-        scale_plane::<U8>(
-            resizer,
-            buffer,
-            planes.plane(0),
-            (w, h),
-            (width, height),
-            &mut self.luma,
-        )?;
+        scale_plane::<U8>(resizer, buffer, planes.plane(0), (w, h), (width, height), &mut self.luma)?;
         let (from, to) = ((cw, ch), (chroma_width, chroma_height));
         match planes.layout() {
             PlaneLayout::I420 => {
@@ -88,9 +77,7 @@ impl VideoScaler {
                 scale_plane::<U8>(resizer, buffer, planes.plane(1), from, to, u)?;
                 scale_plane::<U8>(resizer, buffer, planes.plane(2), from, to, v)
             }
-            PlaneLayout::Nv12 => {
-                scale_plane::<U8x2>(resizer, buffer, planes.plane(1), from, to, &mut self.chroma)
-            }
+            PlaneLayout::Nv12 => scale_plane::<U8x2>(resizer, buffer, planes.plane(1), from, to, &mut self.chroma),
         }
     }
 
@@ -107,10 +94,7 @@ impl VideoScaler {
             tint.resize(2 * width, 0.0);
         }
         let [red, green, blue] = &mut self.tint;
-        let targets = red
-            .chunks_exact_mut(2)
-            .zip(green.chunks_exact_mut(2))
-            .zip(blue.chunks_exact_mut(2));
+        let targets = red.chunks_exact_mut(2).zip(green.chunks_exact_mut(2)).zip(blue.chunks_exact_mut(2));
         for (((r, g), b), (&u, &v)) in targets.zip(u.iter().step_by(step).zip(v.iter().step_by(step))) {
             let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
             r.fill(k.offset + k.red_v * v);
@@ -151,12 +135,9 @@ fn scale_plane<P: fir::PixelTrait>(
     };
     let from = TypedImageRef::<P>::from_buffer(from_width, from_height, source).map_err(|e| e.to_string())?;
     let mut to = TypedImage::<P>::from_buffer(width, height, target).map_err(|e| e.to_string())?;
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
-        .use_alpha(false);
-    resizer
-        .resize_typed(&from, &mut to, &options)
-        .map_err(|e| e.to_string())
+    let options =
+        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear)).use_alpha(false);
+    resizer.resize_typed(&from, &mut to, &options).map_err(|e| e.to_string())
 }
 
 /// A line at half its width, with the same filter: its weights are 1, 3, 3, 1. A camera of 1280 pixels and a network of 640 are the common
@@ -249,10 +230,7 @@ mod tests {
                     }
                 }
                 let stride = cw + padding;
-                (
-                    vec![(0, w + padding), (luma, stride), (luma + stride * ch, stride)],
-                    data.len() - padding,
-                )
+                (vec![(0, w + padding), (luma, stride), (luma + stride * ch, stride)], data.len() - padding)
             }
             PlaneLayout::Nv12 => {
                 for y in 0..ch {
@@ -273,22 +251,12 @@ mod tests {
                 for range in [ColorRange::Limited, ColorRange::Full] {
                     for padding in [0, 6] {
                         let planes = scene(layout, (matrix, range), padding);
-                        let norm = Normalization {
-                            mean: [10.0; 3],
-                            scale: [0.5; 3],
-                            bgr: true,
-                        };
+                        let norm = Normalization { mean: [10.0; 3], scale: [0.5; 3], bgr: true };
                         let (mut video, mut rgb) = (vec![], vec![]);
-                        VideoScaler::default()
-                            .fill(&planes, (64, 48), &norm, &mut video)
-                            .unwrap();
+                        VideoScaler::default().fill(&planes, (64, 48), &norm, &mut video).unwrap();
                         append_tensor(&to_rgb(&planes).unwrap(), &norm, &mut rgb);
                         assert_eq!(video.len(), rgb.len());
-                        let worst = video
-                            .iter()
-                            .zip(&rgb)
-                            .map(|(a, b)| (a - b).abs())
-                            .fold(0.0, f32::max);
+                        let worst = video.iter().zip(&rgb).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                         // Half of the 2 grey values that the converter's integers may be off.
                         assert!(worst <= 1.0, "{layout:?} {matrix:?} {range:?} {padding}: {worst}");
                     }
@@ -302,9 +270,7 @@ mod tests {
         let planes = scene(PlaneLayout::I420, (ColorMatrix::Bt601, ColorRange::Full), 3);
         let mean = |size: (u32, u32)| {
             let mut tensor = vec![];
-            VideoScaler::default()
-                .fill(&planes, size, &Normalization::NONE, &mut tensor)
-                .unwrap();
+            VideoScaler::default().fill(&planes, size, &Normalization::NONE, &mut tensor).unwrap();
             assert_eq!(tensor.len() as u32, 3 * size.0 * size.1);
             tensor.iter().sum::<f32>() / tensor.len() as f32
         };
@@ -353,11 +319,7 @@ mod tests {
     fn odd_and_empty_sizes_are_refused() {
         let planes = scene(PlaneLayout::Nv12, (ColorMatrix::Bt601, ColorRange::Full), 0);
         for size in [(0, 2), (2, 0), (3, 2), (2, 5)] {
-            assert!(
-                VideoScaler::default()
-                    .fill(&planes, size, &Normalization::NONE, &mut vec![])
-                    .is_err()
-            );
+            assert!(VideoScaler::default().fill(&planes, size, &Normalization::NONE, &mut vec![]).is_err());
         }
     }
 }

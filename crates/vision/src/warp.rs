@@ -32,10 +32,8 @@ impl Similarity {
             spread += px * px + py * py;
         }
         let (a, b) = (dot / spread, cross / spread);
-        let (tx, ty) = (
-            to_center.0 - a * from_center.0 + b * from_center.1,
-            to_center.1 - b * from_center.0 - a * from_center.1,
-        );
+        let (tx, ty) =
+            (to_center.0 - a * from_center.0 + b * from_center.1, to_center.1 - b * from_center.0 - a * from_center.1);
         let usable = [a, b, tx, ty].iter().all(|v| v.is_finite()) && a * a + b * b > f64::EPSILON;
         usable.then_some(Self { a, b, tx, ty })
     }
@@ -44,10 +42,7 @@ impl Similarity {
     #[must_use]
     pub fn apply(&self, point: Point) -> Point {
         let (x, y) = (f64::from(point.x), f64::from(point.y));
-        Point {
-            x: (self.a * x - self.b * y + self.tx) as f32,
-            y: (self.b * x + self.a * y + self.ty) as f32,
-        }
+        Point { x: (self.a * x - self.b * y + self.tx) as f32, y: (self.b * x + self.a * y + self.ty) as f32 }
     }
 
     /// The two rows of the matrix, as OpenCV writes them.
@@ -61,24 +56,14 @@ impl Similarity {
     pub fn inverse(&self) -> Option<Self> {
         let square = self.a * self.a + self.b * self.b;
         let (a, b) = (self.a / square, -self.b / square);
-        let inverse = Self {
-            a,
-            b,
-            tx: -a * self.tx + b * self.ty,
-            ty: -b * self.tx - a * self.ty,
-        };
-        [inverse.a, inverse.b, inverse.tx, inverse.ty]
-            .iter()
-            .all(|v| v.is_finite())
-            .then_some(inverse)
+        let inverse = Self { a, b, tx: -a * self.tx + b * self.ty, ty: -b * self.tx - a * self.ty };
+        [inverse.a, inverse.b, inverse.tx, inverse.ty].iter().all(|v| v.is_finite()).then_some(inverse)
     }
 }
 
 fn mean(points: &Landmarks) -> (f64, f64) {
     let count = points.len() as f64;
-    let (x, y) = points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), p| (x + f64::from(p.x), y + f64::from(p.y)));
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + f64::from(p.x), y + f64::from(p.y)));
     (x / count, y / count)
 }
 
@@ -115,12 +100,9 @@ fn sample(image: &RgbImage, x: f32, y: f32) -> Option<[u8; 3]> {
     }
     let (fx, fy) = (x - left, y - top);
     let mut sums = [0.5f32; 3];
-    for (dx, dy, weight) in [
-        (0, 0, (1.0 - fx) * (1.0 - fy)),
-        (1, 0, fx * (1.0 - fy)),
-        (0, 1, (1.0 - fx) * fy),
-        (1, 1, fx * fy),
-    ] {
+    for (dx, dy, weight) in
+        [(0, 0, (1.0 - fx) * (1.0 - fy)), (1, 0, fx * (1.0 - fy)), (0, 1, (1.0 - fx) * fy), (1, 1, fx * fy)]
+    {
         let (px, py) = (column + dx, line + dy);
         if (0..width).contains(&px) && (0..height).contains(&py) {
             let at = 3 * (py * width + px) as usize;
@@ -152,17 +134,7 @@ mod tests {
     fn a_shift_moves_pixels_exactly() {
         let mut image = RgbImage::filled(8, 8, [10, 20, 30]);
         image.data_mut()[3 * (3 * 8 + 2)] = 200;
-        let shifted = warp(
-            &image,
-            &Similarity {
-                a: 1.0,
-                b: 0.0,
-                tx: 2.0,
-                ty: -1.0,
-            },
-            8,
-            8,
-        );
+        let shifted = warp(&image, &Similarity { a: 1.0, b: 0.0, tx: 2.0, ty: -1.0 }, 8, 8);
         assert_eq!(shifted.pixel(4, 2), [200, 20, 30]);
         assert_eq!(shifted.pixel(0, 0), [0, 0, 0]);
         assert_eq!(shifted.pixel(7, 7), [0, 0, 0]);

@@ -38,17 +38,13 @@ impl SourceUrl {
     fn without_login_secret(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let Some(at) = rest[..authority_end].rfind('@') else {
-            // A password with a slash in it hides the '@' from the rule above: then nothing of it is shown.
-            return match rest.rfind('@') {
-                Some(at) if rest[..at].contains(':') => format!("{scheme}://***{}", &rest[at..]),
-                _ => self.0.clone(),
-            };
-        };
-        let user = rest[..at].split(':').next().unwrap_or("");
-        match rest[..at].contains(':') {
-            true => format!("{scheme}://{user}:***{}", &rest[at..]),
-            false => self.0.clone(),
+        let Some((login, address)) = rest.rfind('@').map(|at| rest.split_at(at)) else { return self.0.clone() };
+        match login.split_once(':') {
+            None => self.0.clone(),
+            Some((user, _)) if login.len() < authority_end => format!("{scheme}://{user}:***{address}"),
+            // A password with a slash in it hides where it begins, one with a question mark may be of the query: then nothing of it is shown.
+            Some(_) if login.contains('?') => format!("{scheme}://***"),
+            Some(_) => format!("{scheme}://***{address}"),
         }
     }
 }
@@ -136,9 +132,10 @@ impl CameraSpec {
             return Err("source: 1 to 2000 characters, no control characters".to_owned());
         }
         match source.split_once("://") {
-            Some((scheme, _)) if !SCHEMES.contains(&scheme) => {
-                Err(format!("source: begin with one of {}, or give a path", SCHEMES.map(|s| format!("{s}://")).join(" ")))
-            }
+            Some((scheme, _)) if !SCHEMES.contains(&scheme) => Err(format!(
+                "source: begin with one of {}, or give a path",
+                SCHEMES.map(|s| format!("{s}://")).join(" ")
+            )),
             _ => Ok(()),
         }
     }
@@ -191,14 +188,16 @@ pub mod human_duration {
         let text = text.trim();
         let split = text.find(|c: char| c.is_ascii_alphabetic())?;
         let number: f64 = text[..split].trim().parse().ok()?;
-        let unit_s = match &text[split..] {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
+        let unit_ms = match &text[split..] {
+            "ms" => 1.0,
+            "s" => 1000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
             _ => return None,
         };
-        Duration::try_from_secs_f64(number * unit_s).ok()
+        // Whole milliseconds, as they are written; up to here a floating point number has each of them.
+        let ms = Some(number * unit_ms).filter(|ms| (0.0..=9e15).contains(ms))?;
+        Some(Duration::from_millis(ms.round() as u64))
     }
 }
 
@@ -213,6 +212,10 @@ mod tests {
             ("rtsp://viewer:s3cret@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
             ("rtsp://viewer:p@ss@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
             ("rtsp://viewer:p/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
+            ("rtsp://viewer:p@w/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
+            ("rtsp://viewer:p?s@10.0.0.1/a", "rtsp://***"),
+            ("http://10.0.0.1:80/a?password=s3c@ret", "http://***"),
+            ("http://10.0.0.1/a@b", "http://10.0.0.1/a@b"),
             ("rtsp://10.0.0.1/a", "rtsp://10.0.0.1/a"),
             ("http://10.0.0.1/a?user=v&password=s3cret&ch=1", "http://10.0.0.1/a?user=v&password=***&ch=1"),
             ("rtsp://v:s3cret@10.0.0.1/a?Token=s3cret", "rtsp://v:***@10.0.0.1/a?Token=***"),
@@ -222,6 +225,7 @@ mod tests {
         ] {
             let url = SourceUrl::new(text);
             assert_eq!(url.redacted(), shown);
+            assert_eq!(SourceUrl::new(shown).redacted(), shown);
             assert_eq!(format!("{url:?} {url}"), format!("{shown} {shown}"));
         }
     }
@@ -233,6 +237,14 @@ mod tests {
         assert_eq!(human_duration::parse("5"), None);
         assert_eq!(human_duration::parse("-5s"), None);
         assert_eq!(human_duration::format(Duration::from_millis(1500)), "1500ms");
+        for (text, ms) in [("1.001s", 1001), ("0.7ms", 1), ("20000000001ms", 20_000_000_001), ("0.5h", 1_800_000)] {
+            let read = human_duration::parse(text).unwrap();
+            assert_eq!(read, Duration::from_millis(ms));
+            assert_eq!(human_duration::parse(&human_duration::format(read)), Some(read));
+        }
+        for text in ["99999999999999h", "-0.1ms", "9e99ms"] {
+            assert_eq!(human_duration::parse(text), None, "{text}");
+        }
     }
 
     #[test]

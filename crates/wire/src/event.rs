@@ -1,7 +1,8 @@
 //! Events as users read them: `sightline.event/1` (visits), `sightline.camera/1` (cameras) and `sightline.alias/1`
 //! (two published ids that mean the same).
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::id::{CameraId, PersonId, UnknownId, VisitId};
@@ -132,6 +133,12 @@ pub struct Event {
 impl Event {
     /// The schema's name and version.
     pub const SCHEMA: &'static str = "sightline.event/1";
+
+    /// A number beyond single precision becomes infinite when it is read; it could not be written again.
+    fn is_finite(&self) -> bool {
+        let face = self.face.bbox.iter().chain([&self.face.det_score, &self.face.quality]);
+        face.chain(&self.score).chain(&self.runner_up).all(|number| number.is_finite())
+    }
 }
 
 /// What a camera is doing.
@@ -252,7 +259,7 @@ impl AliasEvent {
 }
 
 /// One line of the event log, of any schema; in JSON the `schema` field tells them apart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum EventRecord {
     /// A visit.
@@ -261,6 +268,24 @@ pub enum EventRecord {
     Camera(CameraEvent),
     /// Two ids are one.
     Alias(AliasEvent),
+}
+
+impl<'de> Deserialize<'de> for EventRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let read = match value["schema"].as_str() {
+            Some(Event::SCHEMA) => serde_json::from_value(value).map(Self::Visit),
+            Some(CameraEvent::SCHEMA) => serde_json::from_value(value).map(Self::Camera),
+            Some(AliasEvent::SCHEMA) => serde_json::from_value(value).map(Self::Alias),
+            _ => return Err(D::Error::custom("an event of a schema that is not known here")),
+        };
+        match read.map_err(D::Error::custom)? {
+            Self::Visit(event) if !event.is_finite() => {
+                Err(D::Error::custom("an event with a number that is too large"))
+            }
+            record => Ok(record),
+        }
+    }
 }
 
 impl EventRecord {
@@ -337,6 +362,24 @@ mod tests {
             let back: EventRecord = serde_json::from_str(&text).unwrap();
             assert_eq!((back.seq(), back.schema()), (7, schema));
             assert_eq!(back, record);
+            let other = text.replace(schema, "sightline.other/1");
+            assert!(serde_json::from_str::<EventRecord>(&other).unwrap_err().to_string().contains("schema"));
         }
+    }
+
+    #[test]
+    fn a_number_beyond_single_precision_is_refused() {
+        let visit = |score: &str| {
+            let time = "2025-11-24T16:00:00.123Z";
+            let text = format!(
+                r#"{{"schema":"sightline.event/1","seq":1,"type":"new","id":"a-1","camera":"a","capture_ts":"{time}","clock":"file",
+                "publish_ts":"{time}","first_seen":"{time}","last_seen":"{time}","outcome":"unknown","score":{score},
+                "face":{{"box":[1,2,3,4],"det_score":0.9,"quality":0.8}},"frame":{{"width":64,"height":48}},
+                "model":{{"detector":"d"}}}}"#
+            );
+            serde_json::from_str::<EventRecord>(&text)
+        };
+        assert!(matches!(visit("0.5"), Ok(EventRecord::Visit(event)) if event.score == Some(0.5)));
+        assert!(visit("1e300").unwrap_err().to_string().contains("too large"));
     }
 }

@@ -15,8 +15,8 @@ mod time;
 
 pub use camera::{CameraSpec, SourceUrl, Transport, human_duration};
 pub use event::{
-    AliasEvent, AliasKind, CameraEvent, CameraState, Event, EventFace, EventKind, EventRecord, FrameSize, ModelNames, Outcome,
-    SubjectRef,
+    AliasEvent, AliasKind, CameraEvent, CameraState, Event, EventFace, EventKind, EventRecord, FrameSize, ModelNames,
+    Outcome, SubjectRef,
 };
 pub use id::{CameraId, CropId, FrameId, IdError, PersonId, UnknownId, VisitId};
 pub use message::{

@@ -45,8 +45,10 @@ impl Utc {
     /// Reads RFC 3339; `None` for anything else, or a year outside what fits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let t = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        i64::try_from(t.unix_timestamp_nanos()).ok().map(Self)
+        let ns = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+        // The earliest instants are written with a millisecond that begins before them.
+        let earliest = i128::from(i64::MIN);
+        i64::try_from(if ns > earliest - 1_000_000 { ns.max(earliest) } else { ns }).ok().map(Self)
     }
 }
 
@@ -115,5 +117,16 @@ mod tests {
         assert_eq!(t.to_string(), "2025-11-24T16:00:00.123Z");
         assert_eq!(Utc::parse(&t.to_string()), Some(t));
         assert_eq!(Utc::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_read_as_written() {
+        for t in [i64::MIN, i64::MIN + 1, -1, i64::MAX].map(Utc::from_unix_ns) {
+            let read = Utc::parse(&t.to_string()).unwrap();
+            assert_eq!(read.to_string(), t.to_string());
+            assert!((0..1_000_000).contains(&t.ns_since(read)), "{t}");
+        }
+        assert_eq!(Utc::parse("1677-09-21T00:12:43.144Z"), None);
+        assert_eq!(Utc::parse("2262-04-11T23:47:16.855Z"), None);
     }
 }

@@ -236,9 +236,21 @@ mod tests {
 workspace = true
 ";
         assert!(check_lints(&named("sightline-track", &[]), inherits).is_none());
-        assert!(check_lints(&named("sightline-track", &[]), "[lints.rust]
-").is_some());
-        assert!(check_lints(&named("sightline-index", &[]), "[lints.rust]
-").is_none());
+        assert!(
+            check_lints(
+                &named("sightline-track", &[]),
+                "[lints.rust]
+"
+            )
+            .is_some()
+        );
+        assert!(
+            check_lints(
+                &named("sightline-index", &[]),
+                "[lints.rust]
+"
+            )
+            .is_none()
+        );
     }
 }

@@ -31,7 +31,8 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(cache: &Cache, benchmark: Benchmark) -> Result<()> {
     setup::run(cache)?;
     tests::build_binaries(cache)?;
-    let bench = |name: &str| Step::cargo(cache).args(["bench", "--locked", "--package", "sightline", "--bench", name, "--"]);
+    let bench =
+        |name: &str| Step::cargo(cache).args(["bench", "--locked", "--package", "sightline", "--bench", name, "--"]);
     match benchmark {
         Benchmark::Pipeline { arguments } => {
             // Cargo runs a benchmark in the folder of its package.

@@ -55,7 +55,14 @@ fn clippy(cache: &Cache) -> Result<()> {
 }
 
 fn documents(cache: &Cache) -> Result<()> {
-    let step = Step::cargo(cache).args(["doc", "--locked", "--release", "--workspace", "--no-deps", "--document-private-items"]);
+    let step = Step::cargo(cache).args([
+        "doc",
+        "--locked",
+        "--release",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
     step.env("RUSTDOCFLAGS", "--deny warnings").run()
 }
 

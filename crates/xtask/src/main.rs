@@ -9,6 +9,7 @@ mod cache;
 mod ci;
 mod command;
 mod deploy;
+mod fuzz;
 mod models;
 mod progress;
 mod setup;
@@ -57,6 +58,14 @@ enum Task {
         #[command(subcommand)]
         benchmark: bench::Benchmark,
     },
+    /// Feed the parsers with what nobody would send; takes its time, so it is not part of `ci`
+    Fuzz {
+        /// One of `tests/fuzz/src/bin`; every one unless given
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
     /// What CI runs: formatting, lints, tests, documents, licences, architecture, deployment files
     Ci,
     /// Check who may know whom
@@ -86,6 +95,7 @@ fn run(task: Task) -> Result<()> {
         Task::Install => install(&cache),
         Task::Test { arguments } => tests::run(&cache, &arguments),
         Task::Bench { benchmark } => bench::run(&cache, benchmark),
+        Task::Fuzz { target, seconds } => fuzz::run(&cache, target.as_deref(), seconds),
         Task::Ci => ci::run(&cache),
         Task::Arch => arch::run(),
         Task::Models { command } => models::run(&cache, command),

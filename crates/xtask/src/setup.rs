@@ -34,7 +34,16 @@ const ONNX_RUNTIME_PACKAGE: Package = Package {
     version: "1.26.0",
     sha256: "11a8df4dcfe9ad5ff0bd71a7571dbed019fabc7594676c89fe8b86ea029c246f",
     // Only the library inside is used, so the Python version does not matter: pinned, for the hash's sake.
-    platform: &["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"],
+    platform: &[
+        "--platform",
+        "manylinux_2_28_x86_64",
+        "--python-version",
+        "3.11",
+        "--implementation",
+        "cp",
+        "--abi",
+        "cp311",
+    ],
 };
 
 const NATS_PACKAGE: Package = Package {
@@ -89,7 +98,10 @@ fn bring(cache: &Cache, artifacts: Vec<Artifact>) -> Result<usize> {
     for artifact in &missing {
         let what = format!("{} from {}", artifact.path(), artifact.package());
         progress::show(&what, || artifact.make(cache)).with_context(|| {
-            format!("{what} cannot be had; what is broken in {} may be deleted and is fetched again", cache.folder().display())
+            format!(
+                "{what} cannot be had; what is broken in {} may be deleted and is fetched again",
+                cache.folder().display()
+            )
         })?;
         stamp.record(cache, artifact.path(), artifact.sha256())?;
     }

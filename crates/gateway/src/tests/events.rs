@@ -13,12 +13,7 @@ const EVENTS: &str = "/api/v1/events";
 const STREAM: &str = "/api/v1/events/stream";
 
 fn seqs(page: &Value) -> Vec<u64> {
-    page["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["seq"].as_u64().unwrap())
-        .collect()
+    page["events"].as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect()
 }
 
 #[test]
@@ -30,42 +25,27 @@ fn a_page_holds_what_is_after_the_cursor() {
     }
     let page = |query: &str| house.get(&format!("{EVENTS}{query}")).json(200);
     let first = page("");
-    assert_eq!(
-        (seqs(&first), &first["newest"]),
-        ((1..=100).collect(), &json!(120))
-    );
+    assert_eq!((seqs(&first), &first["newest"]), ((1..=100).collect(), &json!(120)));
     assert_eq!(first["events"][0]["schema"], "sightline.camera/1");
     assert_eq!(seqs(&page("?after=100")), (101..=120).collect::<Vec<_>>());
     assert_eq!(seqs(&page("?after=117&limit=2")), [118, 119]);
     assert_eq!(seqs(&page("?limit=0")), [1]);
     assert_eq!(seqs(&page("?limit=4000000000")).len(), 120);
     assert_eq!(page("?after=120"), json!({"events": [], "newest": 120}));
-    assert_eq!(
-        page("?after=18446744073709551615&wait=1"),
-        json!({"events": [], "newest": 120})
-    );
+    assert_eq!(page("?after=18446744073709551615&wait=1"), json!({"events": [], "newest": 120}));
 }
 
 #[test]
 fn a_question_that_cannot_be_meant_is_refused() {
     let house = House::new();
-    for query in [
-        "after=x",
-        "after=-1",
-        "after=",
-        "limit=-1",
-        "wait=1s",
-        "wait=99999999999",
-        "afer=5",
-        "after=1&after=2",
-    ] {
+    for query in
+        ["after=x", "after=-1", "after=", "limit=-1", "wait=1s", "wait=99999999999", "afer=5", "after=1&after=2"]
+    {
         house.get(&format!("{EVENTS}?{query}")).problem(422);
         house.get(&format!("{STREAM}?{query}")).problem(422);
     }
     for cursor in ["x", "-1", "1.5", "99999999999999999999"] {
-        house
-            .send("GET", STREAM, &[("last-event-id", cursor)], &[])
-            .problem(422);
+        house.send("GET", STREAM, &[("last-event-id", cursor)], &[]).problem(422);
     }
 }
 
@@ -76,23 +56,15 @@ fn a_page_waits_for_its_first_event() {
     std::thread::scope(|scope| {
         let begin = Instant::now();
         let page = scope.spawn(|| house.get(&format!("{EVENTS}?after=1&wait=20000")).json(200));
-        eventually("somebody waits", || {
-            house.world.waiting.load(Ordering::SeqCst) == 1
-        });
+        eventually("somebody waits", || house.world.waiting.load(Ordering::SeqCst) == 1);
         assert!(!page.is_finished());
         house.world.happen();
         assert_eq!(seqs(&page.join().unwrap()), [2]);
-        assert!(
-            begin.elapsed() < Duration::from_secs(15),
-            "it came with the event, not with the end of the wait"
-        );
+        assert!(begin.elapsed() < Duration::from_secs(15), "it came with the event, not with the end of the wait");
     });
     // What is there already is not waited for.
     let begin = Instant::now();
-    assert_eq!(
-        seqs(&house.get(&format!("{EVENTS}?after=1&wait=20000")).json(200)),
-        [2]
-    );
+    assert_eq!(seqs(&house.get(&format!("{EVENTS}?after=1&wait=20000")).json(200)), [2]);
     assert!(begin.elapsed() < Duration::from_secs(15));
 }
 
@@ -118,10 +90,7 @@ fn no_event_falls_between_two_waits() {
                     assert_eq!(seq, after + 1);
                     after = seq;
                 }
-                assert!(
-                    begin.elapsed() < Duration::from_secs(15),
-                    "an event was overlooked after {after}"
-                );
+                assert!(begin.elapsed() < Duration::from_secs(15), "an event was overlooked after {after}");
             }
         });
         for _ in 0..300 {
@@ -137,10 +106,7 @@ struct Listener(BufReader<ureq::BodyReader<'static>>);
 
 impl Listener {
     fn open(house: &House, query: &str, last_event_id: Option<&str>) -> Self {
-        let headers: Vec<_> = last_event_id
-            .map(|id| ("last-event-id", id))
-            .into_iter()
-            .collect();
+        let headers: Vec<_> = last_event_id.map(|id| ("last-event-id", id)).into_iter().collect();
         let response = house.open("GET", &format!("{STREAM}{query}"), &headers, &[]);
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -174,9 +140,7 @@ impl Listener {
     }
 
     fn seqs(&mut self, count: usize) -> Vec<u64> {
-        (0..count)
-            .map(|_| self.next().unwrap()["seq"].as_u64().unwrap())
-            .collect()
+        (0..count).map(|_| self.next().unwrap()["seq"].as_u64().unwrap()).collect()
     }
 }
 
@@ -189,10 +153,7 @@ fn a_stream_tells_everything_and_then_what_happens() {
     let mut listener = Listener::open(&house, "", None);
     let first = listener.next().unwrap();
     let page = house.get(&format!("{EVENTS}?limit=1")).json(200);
-    assert_eq!(
-        first, page["events"][0],
-        "the same as in a page, line breaks included"
-    );
+    assert_eq!(first, page["events"][0], "the same as in a page, line breaks included");
     assert_eq!(listener.seqs(449), (2..=450).collect::<Vec<_>>());
     for seq in 451..460 {
         house.world.happen();
@@ -221,9 +182,7 @@ fn a_stream_survives_an_outage_of_the_services() {
     for _ in 0..3 {
         house.world.happen();
         let services = Shutdown::new();
-        house
-            .runtime
-            .block_on(house.world.serve_events(&house.bus, &services));
+        house.runtime.block_on(house.world.serve_events(&house.bus, &services));
         house.world.happen();
         assert_eq!(listener.seqs(2), [expected + 1, expected + 2]);
         expected += 2;
@@ -237,19 +196,12 @@ fn many_who_wait_do_not_keep_others_from_the_log() {
     let house = House::new();
     let mut listeners: Vec<_> = (0..40).map(|_| Listener::open(&house, "", None)).collect();
     std::thread::scope(|scope| {
-        let pages: Vec<_> = (0..40)
-            .map(|_| scope.spawn(|| house.get(&format!("{EVENTS}?wait=20000")).json(200)))
-            .collect();
-        eventually("somebody waits", || {
-            house.world.waiting.load(Ordering::SeqCst) > 0
-        });
+        let pages: Vec<_> =
+            (0..40).map(|_| scope.spawn(|| house.get(&format!("{EVENTS}?wait=20000")).json(200))).collect();
+        eventually("somebody waits", || house.world.waiting.load(Ordering::SeqCst) > 0);
         let begin = Instant::now();
         assert_eq!(house.get(EVENTS).json(200)["newest"], 0);
-        assert!(
-            begin.elapsed() < Duration::from_secs(5),
-            "took {:?}",
-            begin.elapsed()
-        );
+        assert!(begin.elapsed() < Duration::from_secs(5), "took {:?}", begin.elapsed());
         house.world.happen();
         for listener in &mut listeners {
             assert_eq!(listener.seqs(1), [1]);
@@ -258,11 +210,7 @@ fn many_who_wait_do_not_keep_others_from_the_log() {
             assert_eq!(seqs(&page.join().unwrap()), [1]);
         }
     });
-    assert_eq!(
-        house.world.most_waiting.load(Ordering::SeqCst),
-        1,
-        "one waits for all"
-    );
+    assert_eq!(house.world.most_waiting.load(Ordering::SeqCst), 1, "one waits for all");
 }
 
 #[test]
@@ -270,9 +218,7 @@ fn a_cursor_from_elsewhere_spoils_nothing_for_others() {
     let house = House::new();
     // The first who waits begins the look-out.
     let lost = house.connect(b"GET /api/v1/events?after=1000000&wait=20000 HTTP/1.1\r\nhost: a\r\n\r\n");
-    eventually("somebody waits", || {
-        house.world.waiting.load(Ordering::SeqCst) == 1
-    });
+    eventually("somebody waits", || house.world.waiting.load(Ordering::SeqCst) == 1);
     let begin = Instant::now();
     for after in 0..30 {
         std::thread::scope(|scope| {
@@ -291,9 +237,7 @@ fn streams_and_waits_end_with_the_gateway() {
     house.world.happen();
     std::thread::scope(|scope| {
         let page = scope.spawn(|| house.get(&format!("{EVENTS}?after=1&wait=20000")));
-        eventually("somebody waits", || {
-            house.world.waiting.load(Ordering::SeqCst) == 1
-        });
+        eventually("somebody waits", || house.world.waiting.load(Ordering::SeqCst) == 1);
         let mut listener = Listener::open(&house, "", None);
         assert_eq!(listener.seqs(1), [1]);
         let begin = Instant::now();

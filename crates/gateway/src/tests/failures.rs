@@ -44,40 +44,23 @@ fn services_that_come_back_are_found() {
     house.person("Bob");
     house.services.trigger();
     super::house::eventually("the services end", || house.get("/api/v1/people").status == 503);
-    house
-        .runtime
-        .block_on(house.world.serve(&house.bus, &sightline_stage::Shutdown::new()));
+    house.runtime.block_on(house.world.serve(&house.bus, &sightline_stage::Shutdown::new()));
     assert_eq!(house.get("/api/v1/people").json(200)["people"][0]["name"], "Bob");
 }
 
 #[test]
 fn a_service_that_does_not_answer_times_out() {
     let short = Duration::from_millis(100);
-    let house = House::empty(Limits {
-        call: short,
-        analysis: short,
-        ..limits()
-    });
+    let house = House::empty(Limits { call: short, analysis: short, ..limits() });
     let stop = &house.services;
     house.runtime.block_on(async {
         let never = |_, _| std::future::pending();
-        house
-            .bus
-            .serve::<ListPeople, _, _>(never, stop.clone())
-            .await
-            .unwrap();
+        house.bus.serve::<ListPeople, _, _>(never, stop.clone()).await.unwrap();
         let never = |_, _| std::future::pending();
-        house
-            .bus
-            .serve::<Analyse, _, _>(never, stop.clone())
-            .await
-            .unwrap();
+        house.bus.serve::<Analyse, _, _>(never, stop.clone()).await.unwrap();
     });
     let problem = house.get("/api/v1/people").problem(504);
-    assert!(
-        problem["detail"].as_str().unwrap().contains("people.list"),
-        "{problem}"
-    );
+    assert!(problem["detail"].as_str().unwrap().contains("people.list"), "{problem}");
     house.upload("/api/v1/recognize", b"[]").problem(504);
 }
 
@@ -94,13 +77,7 @@ fn every_kind_of_failure_has_its_status() {
     ] {
         let house = House::empty(limits());
         let fails = move |_, _| async move { Err(Failure::new(kind, "what the service says")) };
-        house
-            .runtime
-            .block_on(house.bus.serve::<ListPeople, _, _>(fails, house.services.clone()))
-            .unwrap();
-        assert_eq!(
-            house.get("/api/v1/people").problem(status)["detail"],
-            "what the service says"
-        );
+        house.runtime.block_on(house.bus.serve::<ListPeople, _, _>(fails, house.services.clone())).unwrap();
+        assert_eq!(house.get("/api/v1/people").problem(status)["detail"], "what the service says");
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sightline_stage::Shutdown;
 use sightline_stage::bus::Bus;
 use sightline_stage::service::ServiceClient;
-use sightline_stage::Shutdown;
 use tokio::task::JoinHandle;
 use ureq::http::{HeaderMap, Request, Response};
 
@@ -23,10 +23,7 @@ pub(super) const IMAGE_BYTES: usize = 100_000;
 
 /// Small pictures, so that limits are reached quickly.
 pub(super) fn limits() -> Limits {
-    Limits {
-        image_bytes: IMAGE_BYTES,
-        ..Limits::default()
-    }
+    Limits { image_bytes: IMAGE_BYTES, ..Limits::default() }
 }
 
 /// The gateway, and what stands behind it.
@@ -50,27 +47,17 @@ impl House {
 
     pub(super) fn with(limits: Limits) -> Self {
         let house = Self::empty(limits);
-        house
-            .runtime
-            .block_on(house.world.serve(&house.bus, &house.services));
+        house.runtime.block_on(house.world.serve(&house.bus, &house.services));
         house
     }
 
     /// A gateway without services.
     pub(super) fn empty(limits: Limits) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (bus, hang_up) = (Bus::memory(), Shutdown::new());
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Gateway::new(ServiceClient::new(&bus), limits)
-            .until(hang_up.clone())
-            .router();
+        let router = Gateway::new(ServiceClient::new(&bus), limits).until(hang_up.clone()).router();
         let http = runtime.spawn(sightline_stage::http::serve(listener, router, hang_up.clone()));
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -93,24 +80,12 @@ impl House {
     pub(super) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut response = self.open(method, path, headers, body);
         let body = response.body_mut().read_to_vec().unwrap();
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body,
-        }
+        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
     /// Sends a request; the answer's body is not read yet.
-    pub(super) fn open(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Response<ureq::Body> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
+    pub(super) fn open(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response<ureq::Body> {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -130,12 +105,7 @@ impl House {
     }
 
     pub(super) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
-        self.send(
-            method,
-            path,
-            &[("content-type", "application/json")],
-            body.to_string().as_bytes(),
-        )
+        self.send(method, path, &[("content-type", "application/json")], body.to_string().as_bytes())
     }
 
     /// Uploads a picture as browsers do.
@@ -145,9 +115,7 @@ impl House {
 
     /// Adds a person; returns the id.
     pub(super) fn person(&self, name: &str) -> String {
-        let person = self
-            .json("POST", "/api/v1/people", &serde_json::json!({"name": name}))
-            .json(201);
+        let person = self.json("POST", "/api/v1/people", &serde_json::json!({"name": name})).json(201);
         person["id"].as_str().unwrap().to_owned()
     }
 
@@ -163,9 +131,7 @@ impl House {
     pub(super) fn end(&mut self) {
         let (runtime, http) = (&self.runtime, &mut self.http);
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, http).await });
-        ended
-            .expect("connections keep the gateway from ending")
-            .unwrap();
+        ended.expect("connections keep the gateway from ending").unwrap();
     }
 }
 
@@ -174,8 +140,7 @@ pub(super) const FORM: (&str, &str) = ("content-type", "multipart/form-data; bou
 
 /// A form with one file.
 pub(super) fn form(name: &str, file: &str, bytes: &[u8]) -> Vec<u8> {
-    let head =
-        format!("--EDGE\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
+    let head = format!("--EDGE\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
     [head.as_bytes(), bytes, b"\r\n--EDGE--\r\n"].concat()
 }
 
@@ -208,15 +173,9 @@ impl Answer {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem: Value = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(
-            (&problem["status"], &problem["type"]),
-            (&status.into(), &"about:blank".into())
-        );
+        assert_eq!((&problem["status"], &problem["type"]), (&status.into(), &"about:blank".into()));
         for member in ["title", "detail"] {
-            assert!(
-                problem[member].as_str().is_some_and(|text| !text.is_empty()),
-                "{member}: {problem}"
-            );
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
         }
         let retry = matches!(status, 429 | 503).then_some("1").unwrap_or_default();
         assert_eq!(self.header("retry-after"), retry);
@@ -234,12 +193,7 @@ pub(super) fn read_answer(stream: &TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let status = line
-        .split(' ')
-        .nth(1)
-        .unwrap_or_else(|| panic!("no answer: {line:?}"))
-        .parse()
-        .unwrap();
+    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {line:?}")).parse().unwrap();
     let mut headers = HeaderMap::new();
     loop {
         line.clear();
@@ -247,21 +201,12 @@ pub(super) fn read_answer(stream: &TcpStream) -> Answer {
         let Some((name, value)) = line.trim_end().split_once(": ") else {
             break;
         };
-        headers.insert(
-            ureq::http::HeaderName::try_from(name).unwrap(),
-            value.parse().unwrap(),
-        );
+        headers.insert(ureq::http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
     }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |value| value.to_str().unwrap().parse().unwrap());
+    let length = headers.get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    Answer {
-        status,
-        headers,
-        body,
-    }
+    Answer { status, headers, body }
 }
 
 /// Whether the other side has ended the connection.

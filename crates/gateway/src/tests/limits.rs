@@ -56,10 +56,7 @@ fn send_chunks(stream: &mut TcpStream, chunk: &[u8], count: usize) {
 #[test]
 fn a_body_of_unstated_length_is_refused_where_it_passes_the_limit() {
     let house = House::new();
-    for (path, kind, begin) in [
-        (PEOPLE, JSON, &b" "[..]),
-        (RECOGNIZE, MULTIPART, &form("image", "a", b"")[..60]),
-    ] {
+    for (path, kind, begin) in [(PEOPLE, JSON, &b" "[..]), (RECOGNIZE, MULTIPART, &form("image", "a", b"")[..60])] {
         let mut stream = house.connect(&head("POST", path, &[kind, CHUNKED]));
         send_chunks(&mut stream, begin, 1);
         send_chunks(&mut stream, &[b' '; 10_000], 30);
@@ -87,29 +84,16 @@ fn the_limits_are_where_they_are_said_to_be() {
     let padded = |length: usize| format!("[]{}", " ".repeat(length - 2)).into_bytes();
     house.upload(RECOGNIZE, &padded(IMAGE_BYTES)).json(200);
     let problem = house.upload(RECOGNIZE, &padded(IMAGE_BYTES + 1)).problem(413);
-    assert!(
-        problem["detail"].as_str().unwrap().contains("100000"),
-        "{problem}"
-    );
+    assert!(problem["detail"].as_str().unwrap().contains("100000"), "{problem}");
     let body = |length: usize| format!("{{\"name\":\"Bob\"{}}}", " ".repeat(length - 14)).into_bytes();
-    let create = |length| {
-        house.send(
-            "POST",
-            PEOPLE,
-            &[("content-type", "application/json")],
-            &body(length),
-        )
-    };
+    let create = |length| house.send("POST", PEOPLE, &[("content-type", "application/json")], &body(length));
     create(64 * 1024).json(201);
     create(64 * 1024 + 1).problem(413);
 }
 
 #[test]
 fn who_sends_all_of_it_before_listening_still_reads_the_refusal() {
-    let house = House::with(Limits {
-        analyses: 0,
-        ..limits()
-    });
+    let house = House::with(Limits { analyses: 0, ..limits() });
     let large = vec![b' '; 20_000_000];
     for _ in 0..3 {
         house.upload(RECOGNIZE, &large[..IMAGE_BYTES]).problem(429);
@@ -122,10 +106,7 @@ fn who_sends_all_of_it_before_listening_still_reads_the_refusal() {
 
 #[test]
 fn a_body_that_does_not_come_is_not_waited_for() {
-    let house = House::with(Limits {
-        receive: Duration::from_millis(200),
-        ..limits()
-    });
+    let house = House::with(Limits { receive: Duration::from_millis(200), ..limits() });
     let begun = &form("image", "a", b"[]")[..70];
     for (path, kind, length, begin) in [
         (PEOPLE, JSON, "content-length: 20", &b"{\"name\""[..]),
@@ -141,10 +122,7 @@ fn a_body_that_does_not_come_is_not_waited_for() {
 
 #[test]
 fn a_body_that_trickles_is_not_waited_for_either() {
-    let house = House::with(Limits {
-        receive: Duration::from_millis(300),
-        ..limits()
-    });
+    let house = House::with(Limits { receive: Duration::from_millis(300), ..limits() });
     let mut stream = house.connect(&head("POST", PEOPLE, &[JSON, "content-length: 60000"]));
     let mut writer = stream.try_clone().unwrap();
     let trickle = std::thread::spawn(move || {
@@ -164,13 +142,7 @@ fn a_body_that_breaks_off_or_is_no_http_is_the_clients_fault() {
     for (path, kind) in [(PEOPLE, JSON), (RECOGNIZE, MULTIPART)] {
         let stream = house.connect(&[&head("POST", path, &[kind, CHUNKED])[..], b"ZZZ\r\n"].concat());
         read_answer(&stream).problem(400);
-        let stream = house.connect(
-            &[
-                &head("POST", path, &[kind, "content-length: 50"])[..],
-                b"--EDGE\r\n",
-            ]
-            .concat(),
-        );
+        let stream = house.connect(&[&head("POST", path, &[kind, "content-length: 50"])[..], b"--EDGE\r\n"].concat());
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         read_answer(&stream).problem(400);
     }
@@ -178,16 +150,11 @@ fn a_body_that_breaks_off_or_is_no_http_is_the_clients_fault() {
 
 #[test]
 fn more_pictures_than_there_is_room_for_are_refused_until_there_is_room() {
-    let house = House::with(Limits {
-        analyses: 2,
-        ..limits()
-    });
+    let house = House::with(Limits { analyses: 2, ..limits() });
     house.world.open.send_replace(false);
     std::thread::scope(|scope| {
         let waiting = [0, 1].map(|_| scope.spawn(|| house.upload(RECOGNIZE, b"[]")));
-        eventually("two analyses", || {
-            house.world.analysing.load(Ordering::SeqCst) == 2
-        });
+        eventually("two analyses", || house.world.analysing.load(Ordering::SeqCst) == 2);
         house.upload(RECOGNIZE, b"[]").problem(429);
         let bob = house.person("Bob");
         house.upload(&format!("{PEOPLE}/{bob}/faces"), b"[]").problem(429);
@@ -201,54 +168,34 @@ fn more_pictures_than_there_is_room_for_are_refused_until_there_is_room() {
 
 #[test]
 fn a_client_that_goes_away_leaves_its_place() {
-    let house = House::with(Limits {
-        analyses: 1,
-        ..limits()
-    });
+    let house = House::with(Limits { analyses: 1, ..limits() });
     let body = form("image", "a", b"[]");
     let length = format!("content-length: {}", body.len());
     // One goes while it sends, one while its picture is analysed.
     let sending = house.connect(&[&head("POST", RECOGNIZE, &[MULTIPART, &length]), &body[..40]].concat());
-    eventually("the place is taken", || {
-        house.upload(RECOGNIZE, b"[]").status == 429
-    });
+    eventually("the place is taken", || house.upload(RECOGNIZE, b"[]").status == 429);
     drop(sending);
-    eventually("the place is free", || {
-        house.upload(RECOGNIZE, b"[]").status == 200
-    });
+    eventually("the place is free", || house.upload(RECOGNIZE, b"[]").status == 200);
     house.world.open.send_replace(false);
     let waiting = house.connect(&[&head("POST", RECOGNIZE, &[MULTIPART, &length]), &body[..]].concat());
-    eventually("it is analysed", || {
-        house.world.analysing.load(Ordering::SeqCst) == 1
-    });
+    eventually("it is analysed", || house.world.analysing.load(Ordering::SeqCst) == 1);
     drop(waiting);
     house.world.open.send_replace(true);
-    eventually("the place is free again", || {
-        house.upload(RECOGNIZE, b"[]").status == 200
-    });
+    eventually("the place is free again", || house.upload(RECOGNIZE, b"[]").status == 200);
 }
 
 #[test]
 fn a_connection_is_used_again_after_an_upload() {
     let house = House::new();
     let body = form("image", "a", b"[]");
-    let chunked = [
-        format!("{:x}\r\n", body.len()).as_bytes(),
-        &body,
-        b"\r\n0\r\n\r\n",
-    ]
-    .concat();
+    let chunked = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
     let mut stream = house.connect(&[]);
     for _ in 0..3 {
-        stream
-            .write_all(&[head("POST", RECOGNIZE, &[MULTIPART, CHUNKED]), chunked.clone()].concat())
-            .unwrap();
+        stream.write_all(&[head("POST", RECOGNIZE, &[MULTIPART, CHUNKED]), chunked.clone()].concat()).unwrap();
         read_answer(&stream).json(200);
         // Refused before its body was looked at.
         let length = format!("content-length: {}", body.len());
-        stream
-            .write_all(&[head("POST", PEOPLE, &[MULTIPART, &length]), body.clone()].concat())
-            .unwrap();
+        stream.write_all(&[head("POST", PEOPLE, &[MULTIPART, &length]), body.clone()].concat()).unwrap();
         read_answer(&stream).problem(415);
         stream.write_all(&head("GET", PEOPLE, &[])).unwrap();
         assert_eq!(read_answer(&stream).json(200), json!({"people": []}));

@@ -19,30 +19,14 @@ fn the_one_face_of_a_picture_is_enrolled() {
     let bob = house.person("Bob");
     let pixels = picture(&[face(50.0, Some(vec![0.6, 0.8]))]);
     let sent = form("image", "C:\\photos\\bob\u{85}.jpg", &pixels);
-    let enrolled = house
-        .send(
-            "POST",
-            &faces_of(&bob),
-            &[FORM, ("Idempotency-Key", "k-1")],
-            &sent,
-        )
-        .json(201);
+    let enrolled = house.send("POST", &faces_of(&bob), &[FORM, ("Idempotency-Key", "k-1")], &sent).json(201);
     let expected = json!({"id": 1, "person": bob, "box": [10.0, 20.0, 60.0, 70.0], "quality": 0.8});
     assert_eq!(enrolled, expected);
     let template = house.world.templates.lock().unwrap()[0].clone();
     assert_eq!((&*template.embedder, template.vector), (EMBEDDER, vec![0.6, 0.8]));
-    assert_eq!(
-        (template.person.to_string(), template.quality),
-        (bob.clone(), 0.8)
-    );
-    assert_eq!(
-        (&*template.origin, template.idempotency_key.as_deref()),
-        ("bob.jpg", Some("k-1"))
-    );
-    assert_eq!(
-        house.get(&format!("/api/v1/people/{bob}")).json(200)["templates"],
-        1
-    );
+    assert_eq!((template.person.to_string(), template.quality), (bob.clone(), 0.8));
+    assert_eq!((&*template.origin, template.idempotency_key.as_deref()), ("bob.jpg", Some("k-1")));
+    assert_eq!(house.get(&format!("/api/v1/people/{bob}")).json(200)["templates"], 1);
 }
 
 #[test]
@@ -61,13 +45,8 @@ fn faces_that_cannot_be_enrolled_are_refused_with_their_reason() {
         let problem = house.upload(&path, &picture(&faces)).problem(422);
         assert_eq!(problem["reason"], reason, "{problem}");
     }
-    let problem = house
-        .upload(&path, &picture(&[good(), good(), good()]))
-        .problem(422);
-    assert!(
-        problem["detail"].as_str().unwrap().contains("3 faces"),
-        "{problem}"
-    );
+    let problem = house.upload(&path, &picture(&[good(), good(), good()])).problem(422);
+    assert!(problem["detail"].as_str().unwrap().contains("3 faces"), "{problem}");
     assert!(house.world.templates.lock().unwrap().is_empty());
 }
 
@@ -83,14 +62,10 @@ fn a_gallery_of_another_model_conflicts() {
 fn somebody_who_is_missing_cannot_be_enrolled() {
     let house = House::new();
     let nobody = faces_of("0195e7a0-0000-7000-8000-000000000000");
-    house
-        .upload(&nobody, &picture(&[face(50.0, Some(vec![1.0, 0.0]))]))
-        .problem(404);
+    house.upload(&nobody, &picture(&[face(50.0, Some(vec![1.0, 0.0]))])).problem(404);
     let path = faces_of(&house.person("Bob"));
     let headers = [FORM, ("Idempotency-Key", &*"k".repeat(201))];
-    house
-        .send("POST", &path, &headers, &form("image", "a", b"[]"))
-        .problem(422);
+    house.send("POST", &path, &headers, &form("image", "a", b"[]")).problem(422);
 }
 
 #[test]
@@ -100,10 +75,7 @@ fn forms_without_a_picture_are_refused() {
     for path in [&*enroll, RECOGNIZE] {
         let send = |kind: &str, body: &[u8]| house.send("POST", path, &[("content-type", kind)], body);
         let problem = send(FORM.1, &form("picture", "a.jpg", b"[]")).problem(422);
-        assert!(
-            problem["detail"].as_str().unwrap().contains("`image`"),
-            "{problem}"
-        );
+        assert!(problem["detail"].as_str().unwrap().contains("`image`"), "{problem}");
         send(FORM.1, b"--EDGE--\r\n").problem(422);
         send(FORM.1, b"").problem(400);
         send(FORM.1, b"hello").problem(400);
@@ -127,28 +99,17 @@ fn the_picture_is_the_first_part_called_image_or_file() {
             let form = form(name, "a.jpg", bytes);
             form[..form.len() - b"--EDGE--\r\n".len()].to_vec()
         };
-        [
-            parts.iter().map(one).collect::<Vec<_>>().concat(),
-            b"--EDGE--\r\n".to_vec(),
-        ]
-        .concat()
+        [parts.iter().map(one).collect::<Vec<_>>().concat(), b"--EDGE--\r\n".to_vec()].concat()
     };
     let width = |body: &[u8]| {
         let answer = house.send("POST", RECOGNIZE, &[FORM], body).json(200);
         answer["faces"][0]["box"][2].as_f64().unwrap() - 10.0
     };
     let (a, b) = (wide(30.0), wide(40.0));
-    assert_eq!(
-        width(&joined(&[("note", b"hello"), ("file", &a), ("image", &b)])),
-        30.0
-    );
+    assert_eq!(width(&joined(&[("note", b"hello"), ("file", &a), ("image", &b)])), 30.0);
     assert_eq!(width(&joined(&[("image", &b), ("image", &a)])), 40.0);
     // No file name, as programs send it.
-    let plain = [
-        b"--EDGE\r\nContent-Disposition: form-data; name=image\r\n\r\n",
-        &a[..],
-        b"\r\n--EDGE--\r\n",
-    ];
+    let plain = [b"--EDGE\r\nContent-Disposition: form-data; name=image\r\n\r\n", &a[..], b"\r\n--EDGE--\r\n"];
     assert_eq!(width(&plain.concat()), 30.0);
 }
 
@@ -157,9 +118,7 @@ fn inhabited() -> (House, [String; 2]) {
     let house = House::new();
     let ids = ["Ann", "Bob"].map(|name| house.person(name));
     for (id, vector) in ids.iter().zip([vec![1.0, 0.0], vec![0.0, 1.0]]) {
-        house
-            .upload(&faces_of(id), &picture(&[face(50.0, Some(vector))]))
-            .json(201);
+        house.upload(&faces_of(id), &picture(&[face(50.0, Some(vector))])).json(201);
     }
     (house, ids)
 }
@@ -178,27 +137,12 @@ fn everybody_in_a_picture_is_looked_up() {
     ];
     let answer = house.upload(RECOGNIZE, &picture(&faces)).json(200);
     let shown = answer["faces"][0].as_object().unwrap();
-    let members = [
-        "box",
-        "flaw",
-        "landmarks",
-        "outcome",
-        "people",
-        "quality",
-        "score",
-    ];
-    assert_eq!(
-        shown.keys().collect::<Vec<_>>(),
-        members,
-        "vectors are not given away"
-    );
+    let members = ["box", "flaw", "landmarks", "outcome", "people", "quality", "score"];
+    assert_eq!(shown.keys().collect::<Vec<_>>(), members, "vectors are not given away");
 
     let answer: Recognition = serde_json::from_value(answer).unwrap();
     assert_eq!((answer.width, answer.height), (640, 480));
-    assert_eq!(
-        (&*answer.model.detector, &*answer.model.embedder),
-        ("finder@1", EMBEDDER)
-    );
+    assert_eq!((&*answer.model.detector, &*answer.model.embedder), ("finder@1", EMBEDDER));
     let best = |face: &RecognizedFace| (face.outcome, face.people.first().map(|best| best.name.clone()));
     let expected = [
         (Outcome::Known, Some("Bob")),
@@ -211,20 +155,11 @@ fn everybody_in_a_picture_is_looked_up() {
     ];
     let expected = expected.map(|(outcome, name)| (outcome, name.map(str::to_owned)));
     assert_eq!(answer.faces.iter().map(best).collect::<Vec<_>>(), expected);
-    let people = answer.faces[0]
-        .people
-        .iter()
-        .map(|found| (found.id.to_string(), found.score));
+    let people = answer.faces[0].people.iter().map(|found| (found.id.to_string(), found.score));
     assert_eq!(people.collect::<Vec<_>>(), [(bob, 0.96), (ann, 0.28)]);
     for (answered, analysed) in answer.faces.iter().zip(&faces) {
-        assert_eq!(
-            (answered.bbox, answered.landmarks),
-            (analysed.bbox, analysed.landmarks)
-        );
-        assert_eq!(
-            (answered.score, answered.quality),
-            (analysed.score, analysed.quality)
-        );
+        assert_eq!((answered.bbox, answered.landmarks), (analysed.bbox, analysed.landmarks));
+        assert_eq!((answered.score, answered.quality), (analysed.score, analysed.quality));
         assert_eq!(answered.flaw, analysed.flaw);
     }
 }
@@ -234,23 +169,10 @@ fn as_many_people_come_back_as_asked_for() {
     let (house, _) = inhabited();
     let sent = form("image", "a.jpg", &picture(&[face(50.0, Some(vec![1.0, 0.0]))]));
     let ask = |query: &str| house.send("POST", &format!("{RECOGNIZE}{query}"), &[FORM], &sent);
-    for (query, asked, people) in [
-        ("", 5, 2),
-        ("?k=1", 1, 1),
-        ("?k=0", 1, 1),
-        ("?k=4000000000", 100, 2),
-    ] {
+    for (query, asked, people) in [("", 5, 2), ("?k=1", 1, 1), ("?k=0", 1, 1), ("?k=4000000000", 100, 2)] {
         let answer = ask(query).json(200);
-        assert_eq!(
-            answer["faces"][0]["people"].as_array().unwrap().len(),
-            people,
-            "{query}"
-        );
-        assert_eq!(
-            house.world.searches.lock().unwrap().last().unwrap().k,
-            asked,
-            "{query}"
-        );
+        assert_eq!(answer["faces"][0]["people"].as_array().unwrap().len(), people, "{query}");
+        assert_eq!(house.world.searches.lock().unwrap().last().unwrap().k, asked, "{query}");
     }
     for query in ["?k=-1", "?k=x", "?k=", "?k=99999999999", "?n=1", "?k=1&k=2"] {
         ask(query).problem(422);
@@ -260,15 +182,9 @@ fn as_many_people_come_back_as_asked_for() {
 #[test]
 fn a_picture_without_faces_needs_no_search() {
     let house = House::new();
-    assert_eq!(
-        house.upload(RECOGNIZE, &picture(&[])).json(200)["faces"],
-        json!([])
-    );
+    assert_eq!(house.upload(RECOGNIZE, &picture(&[])).json(200)["faces"], json!([]));
     let answer = house.upload(RECOGNIZE, &picture(&[face(50.0, None)])).json(200);
-    assert_eq!(
-        (&answer["faces"][0]["outcome"], &answer["faces"][0]["people"]),
-        (&json!("unknown"), &json!([]))
-    );
+    assert_eq!((&answer["faces"][0]["outcome"], &answer["faces"][0]["people"]), (&json!("unknown"), &json!([])));
     assert!(house.world.searches.lock().unwrap().is_empty());
 }
 
@@ -276,15 +192,9 @@ fn a_picture_without_faces_needs_no_search() {
 fn a_crowd_is_looked_up_in_parts() {
     let (house, _) = inhabited();
     let vector = |index: usize| {
-        if index.is_multiple_of(2) {
-            vec![1.0, 0.0]
-        } else {
-            vec![0.0, 1.0]
-        }
+        if index.is_multiple_of(2) { vec![1.0, 0.0] } else { vec![0.0, 1.0] }
     };
-    let crowd: Vec<_> = (0..150)
-        .map(|index| face(50.0, (index % 5 != 0).then(|| vector(index))))
-        .collect();
+    let crowd: Vec<_> = (0..150).map(|index| face(50.0, (index % 5 != 0).then(|| vector(index)))).collect();
     let answer = house.upload(RECOGNIZE, &picture(&crowd)).json(200);
     for (index, face) in answer["faces"].as_array().unwrap().iter().enumerate() {
         let expected = match (index % 5, index % 2) {
@@ -295,11 +205,5 @@ fn a_crowd_is_looked_up_in_parts() {
         assert_eq!(face["people"][0]["name"], expected, "face {index}");
     }
     let searches = house.world.searches.lock().unwrap();
-    assert_eq!(
-        searches
-            .iter()
-            .map(|search| search.vectors.len())
-            .collect::<Vec<_>>(),
-        [64, 56]
-    );
+    assert_eq!(searches.iter().map(|search| search.vectors.len()).collect::<Vec<_>>(), [64, 56]);
 }

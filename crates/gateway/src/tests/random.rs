@@ -25,39 +25,17 @@ fn sane(answer: &Answer) -> Result<(), TestCaseError> {
 }
 
 fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    })
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
 /// Mostly the names of real fields, so that many bodies are nearly right.
 fn key() -> impl Strategy<Value = String> {
-    let known = [
-        "name",
-        "into",
-        "id",
-        "source",
-        "fps",
-        "mode",
-        "transport",
-        "stall",
-    ];
+    let known = ["name", "into", "id", "source", "fps", "mode", "transport", "stall"];
     prop_oneof![8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => any::<String>()]
 }
 
 fn text() -> impl Strategy<Value = String> {
-    let known = [
-        "a",
-        "test://",
-        "5s",
-        "live",
-        "tcp",
-        "rtsp://a:b@c",
-        "0195e7a0-0000-7000-8000-000000000000",
-        "",
-    ];
+    let known = ["a", "test://", "5s", "live", "tcp", "rtsp://a:b@c", "0195e7a0-0000-7000-8000-000000000000", ""];
     prop_oneof![3 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 2 => any::<String>()]
 }
 
@@ -75,8 +53,7 @@ fn json() -> impl Strategy<Value = Value> {
             vec((key(), inner), 0..5).prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     });
-    let object =
-        vec((key(), value.clone()), 0..5).prop_map(|fields| Value::Object(fields.into_iter().collect()));
+    let object = vec((key(), value.clone()), 0..5).prop_map(|fields| Value::Object(fields.into_iter().collect()));
     prop_oneof![4 => object, 1 => value]
 }
 
@@ -137,10 +114,7 @@ fn random_forms_are_answered() {
     let house = House::new();
     let faces = format!("/api/v1/people/{}/faces", house.person("Bob"));
     let whole = form("image", "a.jpg", b"[]");
-    let strategy = (
-        pieces(),
-        vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
-    );
+    let strategy = (pieces(), vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4));
     let outcome = runner(400).run(&strategy, |(random, flips)| {
         let mut nearly = whole.clone();
         for (index, value) in flips {
@@ -160,17 +134,11 @@ fn random_forms_are_answered() {
 #[test]
 fn random_content_types_are_answered() {
     let house = House::new();
-    let beginning =
-        proptest::sample::select(&["", "multipart/form-data", "application/json", "multipart/"][..]);
+    let beginning = proptest::sample::select(&["", "multipart/form-data", "application/json", "multipart/"][..]);
     let outcome = runner(200).run(&(beginning, "[ -~]{0,40}"), |(beginning, rest)| {
         let kind = format!("{beginning}{rest}");
         for path in ["/api/v1/recognize", "/api/v1/people"] {
-            sane(&house.send(
-                "POST",
-                path,
-                &[("content-type", kind.trim())],
-                &form("image", "a", b"[]"),
-            ))?;
+            sane(&house.send("POST", path, &[("content-type", kind.trim())], &form("image", "a", b"[]")))?;
         }
         Ok(())
     });
@@ -181,29 +149,15 @@ fn random_content_types_are_answered() {
 fn random_addresses_are_answered() {
     let house = House::new();
     let part = prop_oneof![
-        proptest::sample::select(
-            &[
-                "api",
-                "v1",
-                "people",
-                "cameras",
-                "events",
-                "stream",
-                "recognize",
-                "merge"
-            ][..]
-        )
-        .prop_map(str::to_owned),
+        proptest::sample::select(&["api", "v1", "people", "cameras", "events", "stream", "recognize", "merge"][..])
+            .prop_map(str::to_owned),
         "[a-zA-Z0-9._~%-]{0,20}".prop_map(|text| text.replace('%', "%e4")),
     ];
     let outcome = runner(300).run(&(vec(part, 0..6), "[a-z0-9=&%+]{0,12}"), |(parts, query)| {
         let path = format!("/{}", parts.join("/"));
         prop_assume!(path != "/api/v1/events/stream");
         let query = query.replace('%', "%ff");
-        for path in [
-            format!("{path}?{query}"),
-            format!("/api/v1/{}?{query}", parts.concat()),
-        ] {
+        for path in [format!("{path}?{query}"), format!("/api/v1/{}?{query}", parts.concat())] {
             for method in ["GET", "DELETE", "OPTIONS"] {
                 sane(&house.send(method, &path, &[], &[]))?;
             }
@@ -215,10 +169,7 @@ fn random_addresses_are_answered() {
 
 #[test]
 fn random_chunks_are_answered() {
-    let house = House::with(Limits {
-        receive: Duration::from_millis(100),
-        ..limits()
-    });
+    let house = House::with(Limits { receive: Duration::from_millis(100), ..limits() });
     let piece = prop_oneof![
         Just(b"5\r\n--EDG\r\n".to_vec()),
         Just(b"0\r\n\r\n".to_vec()),

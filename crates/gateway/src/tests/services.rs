@@ -11,8 +11,8 @@ use bytes::Bytes;
 use sightline_stage::Shutdown;
 use sightline_stage::bus::Bus;
 use sightline_wire::service::{
-    AddTemplate, Analyse, AnalyseImage, AnalysedFace, Analysis, Call, CameraKey, CameraStatus, CreateCamera, CreatePerson,
-    EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras, ListPeople,
+    AddTemplate, Analyse, AnalyseImage, AnalysedFace, Analysis, Call, CameraKey, CameraStatus, CreateCamera,
+    CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras, ListPeople,
     Merge, NewPerson, NewTemplate, Nothing, Person, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
     SearchPeople,
 };
@@ -65,18 +65,15 @@ fn refused<T>(kind: FailureKind, why: impl Into<String>) -> Result<T, Failure> {
 impl World {
     /// Serves every call until the shutdown.
     pub(super) async fn serve(self: &Arc<Self>, bus: &Bus, stop: &Shutdown) {
-        self.answer::<ListPeople>(bus, stop, |world, _| Ok(world.people()))
-            .await;
-        self.answer::<GetPerson>(bus, stop, |world, key| world.person(key.id))
-            .await;
+        self.answer::<ListPeople>(bus, stop, |world, _| Ok(world.people())).await;
+        self.answer::<GetPerson>(bus, stop, |world, key| world.person(key.id)).await;
         self.answer::<CreatePerson>(bus, stop, Self::create).await;
         self.answer::<Rename>(bus, stop, Self::rename).await;
         self.answer::<Merge>(bus, stop, Self::merge).await;
         self.answer::<RemovePerson>(bus, stop, Self::remove).await;
         self.answer::<AddTemplate>(bus, stop, Self::enroll).await;
         self.answer::<Search>(bus, stop, Self::search).await;
-        self.answer::<ListCameras>(bus, stop, |world, _| Ok(world.cameras()))
-            .await;
+        self.answer::<ListCameras>(bus, stop, |world, _| Ok(world.cameras())).await;
         self.answer::<GetCamera>(bus, stop, Self::camera).await;
         self.answer::<CreateCamera>(bus, stop, Self::create_camera).await;
         self.answer::<PutCamera>(bus, stop, Self::put_camera).await;
@@ -118,29 +115,17 @@ impl World {
             false => serde_json::from_slice::<Vec<AnalysedFace>>(&picture),
         };
         let Ok(faces) = faces else {
-            return refused(
-                FailureKind::Invalid,
-                "JPEG or PNG: the first bytes are of neither",
-            );
+            return refused(FailureKind::Invalid, "JPEG or PNG: the first bytes are of neither");
         };
         let embedder = if other { "other@1" } else { EMBEDDER };
-        Ok(Analysis {
-            width: 640,
-            height: 480,
-            faces,
-            detector: "finder@1".to_owned(),
-            embedder: embedder.to_owned(),
-        })
+        Ok(Analysis { width: 640, height: 480, faces, detector: "finder@1".to_owned(), embedder: embedder.to_owned() })
     }
 
     fn cameras(&self) -> Vec<CameraStatus> {
         let mut specs = self.cameras.lock().unwrap().clone();
         specs.sort_by(|a, b| a.id.cmp(&b.id));
         let shown = |spec: CameraSpec| CameraStatus {
-            spec: CameraSpec {
-                source: SourceUrl::new(spec.source.redacted()),
-                ..spec
-            },
+            spec: CameraSpec { source: SourceUrl::new(spec.source.redacted()), ..spec },
             read_only: false,
             state: None,
             detail: None,
@@ -150,12 +135,7 @@ impl World {
 
     fn camera(&self, key: CameraKey) -> Result<CameraStatus, Failure> {
         let found = self.cameras().into_iter().find(|camera| camera.spec.id == key.id);
-        let missing = || {
-            refused(
-                FailureKind::NotFound,
-                format!("camera \"{}\" does not exist", key.id),
-            )
-        };
+        let missing = || refused(FailureKind::NotFound, format!("camera \"{}\" does not exist", key.id));
         found.map_or_else(missing, Ok)
     }
 
@@ -187,13 +167,7 @@ impl World {
     /// The camera with its secret, as ingest would get it.
     pub(super) fn source(&self, id: &str) -> String {
         let cameras = self.cameras.lock().unwrap();
-        cameras
-            .iter()
-            .find(|spec| spec.id.as_str() == id)
-            .unwrap()
-            .source
-            .expose()
-            .to_owned()
+        cameras.iter().find(|spec| spec.id.as_str() == id).unwrap().source.expose().to_owned()
     }
 
     /// Appends an event; returns its `seq`.
@@ -234,10 +208,7 @@ impl World {
         let events = self.events.lock().unwrap();
         let limit = asked.limit.clamp(1, 1000) as usize;
         let after = events.iter().filter(|event| event.seq() > asked.after);
-        EventPage {
-            events: after.take(limit).cloned().collect(),
-            newest: events.len() as u64,
-        }
+        EventPage { events: after.take(limit).cloned().collect(), newest: events.len() as u64 }
     }
 }
 
@@ -245,13 +216,7 @@ impl World {
 pub(super) fn face(width: f32, vector: Option<Vec<f32>>) -> AnalysedFace {
     AnalysedFace {
         bbox: [10.0, 20.0, 10.0 + width, 20.0 + width],
-        landmarks: [
-            [12.0, 22.0],
-            [14.0, 22.0],
-            [13.0, 23.0],
-            [12.0, 24.0],
-            [14.0, 24.0],
-        ],
+        landmarks: [[12.0, 22.0], [14.0, 22.0], [13.0, 23.0], [12.0, 24.0], [14.0, 24.0]],
         score: 0.97,
         quality: 0.8,
         flaw: None,
@@ -261,10 +226,7 @@ pub(super) fn face(width: f32, vector: Option<Vec<f32>>) -> AnalysedFace {
 
 /// The same with a flaw.
 pub(super) fn flawed(flaw: &str, vector: Option<Vec<f32>>) -> AnalysedFace {
-    AnalysedFace {
-        flaw: Some(flaw.to_owned()),
-        ..face(30.0, vector)
-    }
+    AnalysedFace { flaw: Some(flaw.to_owned()), ..face(30.0, vector) }
 }
 
 /// The bytes of a picture with these faces.

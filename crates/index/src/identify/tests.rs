@@ -270,8 +270,10 @@ fn strangers_that_turn_out_to_be_one_are_joined_by_an_alias() {
         if joins {
             // The alias comes first, then the visit that goes on is told anew.
             assert!(matches!(events[0], EventRecord::Alias(_)));
-            let told = events.iter().any(|event| matches!(event, EventRecord::Visit(event)
-                if event.id == visit_id("c", 4) && event.kind == EventKind::Update && event.unknown_id == Some(older)));
+            let told = events.iter().any(|event| {
+                matches!(event, EventRecord::Visit(event)
+                if event.id == visit_id("c", 4) && event.kind == EventKind::Update && event.unknown_id == Some(older))
+            });
             assert!(told, "{events:?}");
         }
         house.restart();

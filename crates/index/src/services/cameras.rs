@@ -58,7 +58,10 @@ pub(super) fn get(desk: &Desk, key: &CameraKey) -> Result<CameraStatus, Failure>
 /// Adds a camera that is not there yet.
 pub(super) async fn create(desk: Arc<Desk>, spec: CameraSpec) -> Result<CameraStatus, Failure> {
     write(desk, spec, |desk, id| match get(desk, &CameraKey { id: id.clone() }) {
-        Ok(_) => Err(Failure::new(FailureKind::Conflict, format!("there already is a camera \"{id}\": change that one, or remove it first"))),
+        Ok(_) => Err(Failure::new(
+            FailureKind::Conflict,
+            format!("there already is a camera \"{id}\": change that one, or remove it first"),
+        )),
         Err(failure) if failure.kind == FailureKind::NotFound => Ok(()),
         Err(failure) => Err(failure),
     })
@@ -119,14 +122,20 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
     let invalid = |why: &str| Failure::new(FailureKind::Invalid, why.to_owned());
     spec.check().map_err(|why| invalid(&why))?;
     if spec.source.expose().contains("${") {
-        return Err(invalid("source: `${...}` is for the configuration file only; give the password itself, it is stored sealed"));
+        return Err(invalid(
+            "source: `${...}` is for the configuration file only; give the password itself, it is stored sealed",
+        ));
     }
     if spec.source.expose().contains("***") {
         let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
         let before = stored.iter().find(|other| other.id == spec.id).map(|other| opened(desk, other));
         match before.filter(|before| before.redacted() == spec.source.expose()) {
             Some(before) => spec.source = before,
-            None => return Err(invalid("source: the address has changed, so the password must be given again instead of ***")),
+            None => {
+                return Err(invalid(
+                    "source: the address has changed, so the password must be given again instead of ***",
+                ));
+            }
         }
     }
     Ok(sealed(desk, &spec))
@@ -150,14 +159,10 @@ fn states(desk: &Desk) -> Result<BTreeMap<String, CameraStateRow>, Failure> {
     Ok(states.into_iter().map(|row| (row.camera.to_string(), row)).collect())
 }
 
-fn status(
-    desk: &Desk,
-    spec: CameraSpec,
-    read_only: bool,
-    states: &BTreeMap<String, CameraStateRow>,
-) -> CameraStatus {
+fn status(desk: &Desk, spec: CameraSpec, read_only: bool, states: &BTreeMap<String, CameraStateRow>) -> CameraStatus {
     let source = opened(desk, &spec);
-    let shown = if is_sealed(source.expose()) { "sealed with another secret_key".to_owned() } else { source.redacted() };
+    let shown =
+        if is_sealed(source.expose()) { "sealed with another secret_key".to_owned() } else { source.redacted() };
     let row = states.get(spec.id.as_str());
     CameraStatus {
         spec: CameraSpec { source: SourceUrl::new(shown), ..spec },

@@ -2,8 +2,8 @@
 
 use sightline_store::{StoreError, check_unit_vector};
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson, SearchPeople,
-    SearchResult, Template,
+    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson,
+    SearchPeople, SearchResult, Template,
 };
 
 use super::{Desk, failure, gallery_failure};
@@ -53,9 +53,7 @@ pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure>
 
 pub(super) fn remove(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
     desk.store.remove_person(key.id).map_err(|error| failure(&error))?;
-    desk.gallery
-        .follow(&desk.store, |gallery| gallery.remove(key.id))
-        .map_err(|error| gallery_failure(&error))?;
+    desk.gallery.follow(&desk.store, |gallery| gallery.remove(key.id)).map_err(|error| gallery_failure(&error))?;
     Ok(Nothing {})
 }
 

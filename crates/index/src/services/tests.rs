@@ -8,9 +8,9 @@ use sightline_stage::secret::{SealKey, is_sealed};
 use sightline_stage::service::ServiceClient;
 use sightline_store::Store;
 use sightline_wire::service::{
-    AddTemplate, CameraKey, CameraStatus, CreatePerson, Events, EventsAfter, FailureKind, GetCamera, GetPerson, ListCameras,
-    CreateCamera, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson,
-    Rename, RenamePerson, Search, SearchPeople,
+    AddTemplate, CameraKey, CameraStatus, CreateCamera, CreatePerson, Events, EventsAfter, FailureKind, GetCamera,
+    GetPerson, ListCameras, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey,
+    PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search, SearchPeople,
 };
 use sightline_wire::{CameraSpec, Outcome, PersonId};
 

@@ -124,7 +124,9 @@ mod tests {
 
     #[test]
     fn agrees_with_the_reference() {
-        let Some(pictures) = golden::pictures("centerface.json", "centerface::agrees_with_the_reference") else { return };
+        let Some(pictures) = golden::pictures("centerface.json", "centerface::agrees_with_the_reference") else {
+            return;
+        };
         let (runtime, store) = golden::models();
         let config = DetectorConfig::new("centerface");
         let manifest = store.detector("centerface").unwrap();

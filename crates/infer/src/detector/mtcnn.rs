@@ -131,12 +131,7 @@ impl Mtcnn {
     ///
     /// # Errors
     /// [`InferError`] for files or parameters that are not usable.
-    pub fn open(
-        runtime: &Runtime,
-        store: &ModelStore,
-        id: &str,
-        params: MtcnnParams,
-    ) -> Result<Self, InferError> {
+    pub fn open(runtime: &Runtime, store: &ModelStore, id: &str, params: MtcnnParams) -> Result<Self, InferError> {
         params.check()?;
         let manifest = store.detector(id)?;
         store.verify(id)?;

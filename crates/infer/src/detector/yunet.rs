@@ -94,10 +94,8 @@ impl Decoder {
 fn decode(score: f32, (column, row): (f32, f32), (bbox, points): (&[f32], &[f32]), stride: f32) -> Detection {
     let (x, y) = ((column + bbox[0]) * stride, (row + bbox[1]) * stride);
     let (width, height) = (bbox[2].exp() * stride, bbox[3].exp() * stride);
-    let point = |index: usize| Point {
-        x: (column + points[2 * index]) * stride,
-        y: (row + points[2 * index + 1]) * stride,
-    };
+    let point =
+        |index: usize| Point { x: (column + points[2 * index]) * stride, y: (row + points[2 * index + 1]) * stride };
     Detection {
         bbox: Rect::new(x - width / 2.0, y - height / 2.0, x + width / 2.0, y + height / 2.0),
         score,

@@ -16,12 +16,8 @@ fn numbers(value: &Value) -> Vec<f32> {
 }
 
 fn points(value: &Value) -> Landmarks {
-    let points: Vec<Point> = value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|point| Point { x: numbers(point)[0], y: numbers(point)[1] })
-        .collect();
+    let points: Vec<Point> =
+        value.as_array().unwrap().iter().map(|point| Point { x: numbers(point)[0], y: numbers(point)[1] }).collect();
     points.try_into().unwrap()
 }
 

@@ -46,12 +46,7 @@ impl MjpegCamera {
                 std::thread::spawn(move || drop(stream.and_then(|stream| answer(stream, manners, &stopped))));
             }
         });
-        Self {
-            port,
-            stop,
-            connections,
-            accepting: Some(accepting),
-        }
+        Self { port, stop, connections, accepting: Some(accepting) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -82,34 +77,23 @@ fn answer(mut stream: TcpStream, manners: Manners, stop: &AtomicBool) -> std::io
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head);
-    let authorized = manners
-        .login
-        .is_none_or(|login| head.contains(&format!("Authorization: {login}\r\n")));
+    let authorized = manners.login.is_none_or(|login| head.contains(&format!("Authorization: {login}\r\n")));
     if !head.starts_with("GET /mjpeg ") {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     }
     if !authorized {
-        let refusal = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"camera\"\r\nContent-Length: 0\r\n\r\n";
+        let refusal =
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"camera\"\r\nContent-Length: 0\r\n\r\n";
         return stream.write_all(refusal.as_bytes());
     }
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=picture\r\n\r\n")?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=picture\r\n\r\n")?;
     for number in 0..manners.pictures {
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
         let shade = u8::try_from(number % 200).unwrap_or(0);
-        let jpeg = encode_rgb(
-            &RgbImage::filled(320, 240, [shade, 100, 200]),
-            80,
-            Subsampling::Half,
-        )
-        .unwrap();
-        write!(
-            stream,
-            "--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
-            jpeg.len()
-        )?;
+        let jpeg = encode_rgb(&RgbImage::filled(320, 240, [shade, 100, 200]), 80, Subsampling::Half).unwrap();
+        write!(stream, "--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len())?;
         stream.write_all(&jpeg)?;
         stream.write_all(b"\r\n")?;
         std::thread::sleep(INTERVAL);

@@ -36,10 +36,7 @@ pub(crate) fn video(file: &Path, (width, height): (u32, u32), frames: u32, muxer
 
 /// Two files one after the other.
 pub(crate) fn join(parts: &[&Path], whole: &Path) {
-    let bytes: Vec<u8> = parts
-        .iter()
-        .flat_map(|part| std::fs::read(part).unwrap())
-        .collect();
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| std::fs::read(part).unwrap()).collect();
     std::fs::write(whole, bytes).unwrap();
 }
 

@@ -16,8 +16,8 @@ use sightline_stage::table::Entries;
 use sightline_testkit::RtspProcess;
 use sightline_vision::Planes;
 use sightline_wire::{
-    CameraChange, CameraId, CameraSpec, CameraState, CaptureMode, Frame, FrameId, IdentifyInput, SourceUrl,
-    Stamp, Transport, Utc,
+    CameraChange, CameraId, CameraSpec, CameraState, CaptureMode, Frame, FrameId, IdentifyInput, SourceUrl, Stamp,
+    Transport, Utc,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -47,19 +47,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn frames(&self, camera: &str) -> Vec<Note> {
-        self.frames
-            .iter()
-            .filter(|note| note.id.camera.as_str() == camera)
-            .cloned()
-            .collect()
+        self.frames.iter().filter(|note| note.id.camera.as_str() == camera).cloned().collect()
     }
 
     pub(crate) fn changes(&self, camera: &str) -> Vec<CameraChange> {
-        self.changes
-            .iter()
-            .filter(|change| change.camera.as_str() == camera)
-            .cloned()
-            .collect()
+        self.changes.iter().filter(|change| change.camera.as_str() == camera).cloned().collect()
     }
 
     pub(crate) fn states(&self, camera: &str) -> Vec<CameraState> {
@@ -67,19 +59,13 @@ impl Log {
     }
 
     pub(crate) fn count(&self, camera: &str) -> usize {
-        self.frames
-            .iter()
-            .filter(|note| note.id.camera.as_str() == camera)
-            .count()
+        self.frames.iter().filter(|note| note.id.camera.as_str() == camera).count()
     }
 
     /// Frames of the newest epoch.
     pub(crate) fn newest(&self, camera: &str) -> Vec<Note> {
         let epoch = self.epochs(camera).last().copied().unwrap_or_default();
-        self.frames(camera)
-            .into_iter()
-            .filter(|note| note.id.epoch == epoch)
-            .collect()
+        self.frames(camera).into_iter().filter(|note| note.id.epoch == epoch).collect()
     }
 
     /// The epochs that delivered frames, in the order in which they came.
@@ -91,17 +77,12 @@ impl Log {
 
     /// The last change to this state.
     pub(crate) fn last(&self, camera: &str, state: CameraState) -> Option<CameraChange> {
-        self.changes(camera)
-            .into_iter()
-            .rfind(|change| change.state == state)
+        self.changes(camera).into_iter().rfind(|change| change.state == state)
     }
 
     /// How often a camera went from online to something else.
     pub(crate) fn outages(&self, camera: &str) -> usize {
-        self.states(camera)
-            .windows(2)
-            .filter(|pair| pair[0] == CameraState::Online)
-            .count()
+        self.states(camera).windows(2).filter(|pair| pair[0] == CameraState::Online).count()
     }
 
     /// `offline` and `online` events, by the rule of identify's camera log: `connecting` changes nothing, every other state but `online` is
@@ -148,42 +129,20 @@ impl Cameras {
         let log = Arc::new(Mutex::new(Log::default()));
         let (shutdown, finished) = (Shutdown::new(), Shutdown::new());
         let collecting = vec![
-            tokio::spawn(collect_frames(
-                bus.clone(),
-                Arc::clone(&log),
-                finished.clone(),
-                pause,
-            )),
+            tokio::spawn(collect_frames(bus.clone(), Arc::clone(&log), finished.clone(), pause)),
             tokio::spawn(collect_changes(bus.clone(), Arc::clone(&log), finished.clone())),
         ];
         let (table, cameras) = watch::channel(entries(specs));
         let (workers, members) = watch::channel(vec!["one".to_owned()]);
-        let config = IngestConfig {
-            worker: "one".to_owned(),
-            decode_threads: 1,
-        };
+        let config = IngestConfig { worker: "one".to_owned(), decode_threads: 1 };
         let links = IngestLinks {
             frames: bus.outlet::<Frame>(),
             changes: bus.outlet::<IdentifyInput>(),
             claims: bus.table("epochs").await.unwrap(),
             resolve: Arc::new(|source: &SourceUrl| Ok(source.expose().to_owned())),
         };
-        let running = tokio::spawn(sightline_ingest::run(
-            config,
-            cameras,
-            members,
-            links,
-            shutdown.clone(),
-        ));
-        Self {
-            table,
-            workers,
-            log,
-            shutdown,
-            finished,
-            running,
-            collecting,
-        }
+        let running = tokio::spawn(sightline_ingest::run(config, cameras, members, links, shutdown.clone()));
+        Self { table, workers, log, shutdown, finished, running, collecting }
     }
 
     /// Puts these cameras in the place of all others.
@@ -193,8 +152,7 @@ impl Cameras {
 
     /// The live workers; this one is `one`.
     pub(crate) fn workers(&self, workers: &[&str]) {
-        self.workers
-            .send_replace(workers.iter().map(|&worker| worker.to_owned()).collect());
+        self.workers.send_replace(workers.iter().map(|&worker| worker.to_owned()).collect());
     }
 
     /// What came so far.
@@ -203,12 +161,7 @@ impl Cameras {
     }
 
     /// Waits until what came fulfils `condition`; panics with the states when it does not within `patience`.
-    pub(crate) async fn until(
-        &self,
-        what: &str,
-        patience: Duration,
-        condition: impl Fn(&Log) -> bool,
-    ) -> Log {
+    pub(crate) async fn until(&self, what: &str, patience: Duration, condition: impl Fn(&Log) -> bool) -> Log {
         let deadline = Instant::now() + patience;
         loop {
             let log = self.log();
@@ -216,14 +169,10 @@ impl Cameras {
                 return log;
             }
             if Instant::now() > deadline {
-                let states = |change: &CameraChange| {
-                    format!("{} {}: {}\n", change.camera, change.state.as_str(), change.detail)
-                };
+                let states =
+                    |change: &CameraChange| format!("{} {}: {}\n", change.camera, change.state.as_str(), change.detail);
                 let changes: String = log.changes.iter().map(states).collect();
-                panic!(
-                    "{what}: not within {patience:?}; {} frames\n{changes}",
-                    log.frames.len()
-                );
+                panic!("{what}: not within {patience:?}; {} frames\n{changes}", log.frames.len());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -231,32 +180,24 @@ impl Cameras {
 
     /// Waits until a camera has been said to be in `state`.
     pub(crate) async fn until_state(&self, camera: &str, state: CameraState) -> Log {
-        self.until(state.as_str(), PATIENCE, |log| log.last(camera, state).is_some())
-            .await
+        self.until(state.as_str(), PATIENCE, |log| log.last(camera, state).is_some()).await
     }
 
     /// Waits for so many frames more than there are now.
     pub(crate) async fn until_more(&self, camera: &str, more: usize) -> Log {
         let wanted = self.log().count(camera) + more;
-        self.until("more frames", PATIENCE, |log| log.count(camera) >= wanted)
-            .await
+        self.until("more frames", PATIENCE, |log| log.count(camera) >= wanted).await
     }
 
     /// Stops all cameras, and returns how long that took, with everything that came.
     pub(crate) async fn stop(self) -> (Duration, Log) {
         let started = Instant::now();
         self.shutdown.trigger();
-        tokio::time::timeout(PATIENCE, self.running)
-            .await
-            .expect("the cameras do not stop")
-            .unwrap();
+        tokio::time::timeout(PATIENCE, self.running).await.expect("the cameras do not stop").unwrap();
         let took = started.elapsed();
         self.finished.trigger();
         for task in self.collecting {
-            tokio::time::timeout(PATIENCE, task)
-                .await
-                .expect("frames are still coming")
-                .unwrap();
+            tokio::time::timeout(PATIENCE, task).await.expect("frames are still coming").unwrap();
         }
         let log = self.log.lock().unwrap().clone();
         (took, log)
@@ -271,16 +212,9 @@ async fn collect_frames(bus: Bus, log: Arc<Mutex<Log>>, finished: Shutdown, paus
             return;
         }
         for delivery in batch {
-            let Frame {
-                id, stamp, planes, ..
-            } = delivery.item.clone();
+            let Frame { id, stamp, planes, .. } = delivery.item.clone();
             let size = (planes.width(), planes.height());
-            log.lock().unwrap().frames.push(Note {
-                id,
-                stamp,
-                size,
-                arrived: Utc::now(),
-            });
+            log.lock().unwrap().frames.push(Note { id, stamp, size, arrived: Utc::now() });
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
@@ -307,12 +241,7 @@ async fn collect_changes(bus: Bus, log: Arc<Mutex<Log>>, finished: Shutdown) {
 }
 
 fn entries(specs: &[CameraSpec]) -> Entries<CameraSpec> {
-    Arc::new(
-        specs
-            .iter()
-            .map(|spec| (spec.id.as_str().to_owned(), spec.clone()))
-            .collect::<BTreeMap<_, _>>(),
-    )
+    Arc::new(specs.iter().map(|spec| (spec.id.as_str().to_owned(), spec.clone())).collect::<BTreeMap<_, _>>())
 }
 
 /// A live camera with the defaults of the configuration.
@@ -329,27 +258,18 @@ pub(crate) fn live(id: &str, source: impl Into<String>) -> CameraSpec {
 
 /// A recording of which every sampled frame counts.
 pub(crate) fn complete(id: &str, file: &Path) -> CameraSpec {
-    CameraSpec {
-        mode: CaptureMode::Complete,
-        ..live(id, file.to_str().unwrap())
-    }
+    CameraSpec { mode: CaptureMode::Complete, ..live(id, file.to_str().unwrap()) }
 }
 
 /// A camera of which outages are noticed soon.
 pub(crate) fn watched(id: &str, source: impl Into<String>) -> CameraSpec {
-    CameraSpec {
-        stall: STALL,
-        ..live(id, source)
-    }
+    CameraSpec { stall: STALL, ..live(id, source) }
 }
 
 /// An RTSP server with one camera for each of these names.
 pub(crate) fn rtsp(cameras: &[&str]) -> RtspProcess {
     let clip = media::clip();
-    let mounts: Vec<_> = cameras
-        .iter()
-        .map(|&camera| (camera.to_owned(), clip.clone()))
-        .collect();
+    let mounts: Vec<_> = cameras.iter().map(|&camera| (camera.to_owned(), clip.clone())).collect();
     RtspProcess::start(&mounts).unwrap()
 }
 

@@ -31,7 +31,8 @@ fn cpu_model() -> String {
 }
 
 fn nats_version() -> String {
-    let binary = std::env::var_os("SIGHTLINE_NATS_SERVER").map_or_else(|| cache_dir().join("nats/nats-server"), Into::into);
+    let binary =
+        std::env::var_os("SIGHTLINE_NATS_SERVER").map_or_else(|| cache_dir().join("nats/nats-server"), Into::into);
     let output = Command::new(binary).arg("--version").output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

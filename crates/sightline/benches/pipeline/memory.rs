@@ -43,7 +43,9 @@ pub(crate) fn measure(settings: &Settings) -> Result<Memory> {
     let kept = metrics.count("sightline_ingest_frames_total", &[]);
     let frames = metrics.count("sightline_track_frames_total", &[("result", "ok")]);
     site.fleet.stop()?;
-    let cpu = |all: &[(String, u32, _)]| all.iter().map(|(_, _, usage): &(String, u32, sightline_testkit::fleet::Usage)| usage.cpu_seconds).sum::<f64>();
+    let cpu = |all: &[(String, u32, _)]| {
+        all.iter().map(|(_, _, usage): &(String, u32, sightline_testkit::fleet::Usage)| usage.cpu_seconds).sum::<f64>()
+    };
     Ok(Memory {
         cameras: CAMERAS,
         peak_mb: usage.iter().map(|(_, _, usage)| usage.peak_rss_mb).sum(),

@@ -75,7 +75,10 @@ impl Report {
             "  {:.1} analysed frames a CPU second ({:.1} with start-up counted in); {} frames of {} decoded",
             fast.0, fast.1, run.frames, run.decoded
         );
-        println!("  CPU: start-up {:.2} s, recording {:.2} s; peak memory {:.0} MB", run.start_up_s, run.cpu_s, run.peak_mb);
+        println!(
+            "  CPU: start-up {:.2} s, recording {:.2} s; peak memory {:.0} MB",
+            run.start_up_s, run.cpu_s, run.peak_mb
+        );
         println!(
             "  {} faces, {} visits, {} crops embedded, {:.2} embeds a visit",
             run.faces,
@@ -83,7 +86,10 @@ impl Report {
             run.crops,
             run.embeds_per_visit()
         );
-        println!("  CPU a frame {:.2} ms, by threads (rest: queues, HTTP, store, messages, broker):", run.ms_per_frame());
+        println!(
+            "  CPU a frame {:.2} ms, by threads (rest: queues, HTTP, store, messages, broker):",
+            run.ms_per_frame()
+        );
         let per_frame = |seconds: f64| 1000.0 * seconds / run.frames as f64;
         for (stage, seconds) in run.split.rows() {
             println!("    {stage:9} {:7.3} ms {:5.1} %", per_frame(seconds), 100.0 * seconds / run.cpu_s);
@@ -114,7 +120,12 @@ impl Report {
     /// How the visits of a run compare with every frame analysed.
     pub(crate) fn agreement(&mut self, layout: Layout, reference: &Run, agreement: &Agreement) {
         let Agreement { run, found, nameable, nameable_found, .. } = *agreement;
-        println!("\nvisits, {}: {run}; with all {} frames analysed {}", layout.name(), reference.frames, agreement.reference);
+        println!(
+            "\nvisits, {}: {run}; with all {} frames analysed {}",
+            layout.name(),
+            reference.frames,
+            agreement.reference
+        );
         println!("  nameable ones of those: {nameable}, found here as nameable ones: {nameable_found}");
         println!("  of all, tiny and blurred ones included, found in the same place at the same time: {found}");
         let share = agreement.share();

@@ -73,12 +73,17 @@ fn examine(arguments: &Arguments) -> Vec<Finding> {
         note("NATS", reachable(&nats.url));
     }
     let server: Result<serde_json::Value> = Client::new(arguments).get("/cameras");
-    note("server", Ok(server.map_or_else(|_| "not running here".to_owned(), |_| format!("answers at {}", arguments.server))));
+    note(
+        "server",
+        Ok(server.map_or_else(|_| "not running here".to_owned(), |_| format!("answers at {}", arguments.server))),
+    );
     findings
 }
 
 fn writable(folder: &Path) -> Result<String, String> {
-    let mend = |error: std::io::Error| format!("{}: {error}: give another data_dir, or the right to write there", folder.display());
+    let mend = |error: std::io::Error| {
+        format!("{}: {error}: give another data_dir, or the right to write there", folder.display())
+    };
     std::fs::create_dir_all(folder).map_err(mend)?;
     let probe = folder.join(".doctor");
     std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(mend)?;
@@ -89,7 +94,8 @@ fn reachable(url: &str) -> Result<String, String> {
     let address = url.split("://").last().unwrap_or(url);
     let address = address.rsplit('@').next().unwrap_or(address);
     let address = if address.contains(':') { address.to_owned() } else { format!("{address}:4222") };
-    let mend = |why: String| format!("{address}: {why}: start nats-server with deploy/nats/nats.conf, or mend bus.nats.url");
+    let mend =
+        |why: String| format!("{address}: {why}: start nats-server with deploy/nats/nats.conf, or mend bus.nats.url");
     let mut found = address.to_socket_addrs().map_err(|error| mend(error.to_string()))?;
     let socket = found.next().ok_or_else(|| mend("no such host".to_owned()))?;
     TcpStream::connect_timeout(&socket, PATIENCE).map_err(|error| mend(error.to_string()))?;

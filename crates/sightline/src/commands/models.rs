@@ -18,7 +18,9 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, command: &Models) -> a
             Models::Verify => match store.verify(&manifest.id) {
                 Ok(id) => format!("ok, {id}"),
                 // Of these there is no package: that they are not here is no fault.
-                Err(InferError::MissingFile { hint, .. }) if manifest.source.package.is_none() => format!("not here: {hint}"),
+                Err(InferError::MissingFile { hint, .. }) if manifest.source.package.is_none() => {
+                    format!("not here: {hint}")
+                }
                 Err(error) => {
                     broken += 1;
                     error.to_string()

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Arguments, command: &Command) -> Result<()> {
         Command::List => list(arguments, &client),
         Command::Rename { person, name } => {
             let person = client.person(person)?;
-            let renamed: Person = client.patch(&format!("/people/{}", person.id), &PersonName { name: name.clone() })?;
+            let renamed: Person =
+                client.patch(&format!("/people/{}", person.id), &PersonName { name: name.clone() })?;
             show(arguments, &[renamed])
         }
         Command::Merge { from, into } => {
@@ -66,7 +67,11 @@ fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[P
     let people = match (name, paths) {
         (Some(name), pictures) => vec![(name.to_owned(), pictures.to_vec())],
         (None, [folder]) if folder.is_dir() => folders(folder)?,
-        _ => return Err(UsageError("give a folder with one folder for each person, or pictures and --name".to_owned()).into()),
+        _ => {
+            return Err(
+                UsageError("give a folder with one folder for each person, or pictures and --name".to_owned()).into()
+            );
+        }
     };
     let known = client.get::<People>("/people")?.people;
     let (mut reports, mut without) = (Vec::new(), Vec::new());
@@ -99,7 +104,8 @@ fn enroll_person(
         None => client.post("/people", &PersonName { name: name.to_owned() })?,
     };
     for picture in pictures {
-        let (rejected, quality) = match client.upload::<EnrolledFace>(&format!("/people/{}/faces", person.id), picture) {
+        let (rejected, quality) = match client.upload::<EnrolledFace>(&format!("/people/{}/faces", person.id), picture)
+        {
             Ok(face) => (None, Some(face.quality)),
             Err(error) => match error.downcast_ref::<Refused>() {
                 // The picture's fault; anything else stops the whole.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use sightline_gateway::api::{RecognizedFace, Recognition};
+use sightline_gateway::api::{Recognition, RecognizedFace};
 
 use crate::args::{Arguments, Output};
 use crate::client::Client;
@@ -25,7 +25,8 @@ fn rows(index: usize, face: &RecognizedFace) -> Vec<Vec<String>> {
         Some(flaw) => format!("{} ({flaw})", face.outcome.as_str()),
         None => face.outcome.as_str().to_owned(),
     };
-    let head = [format!("{}", index + 1), format!("{x1:.0},{y1:.0}"), format!("{:.0}x{:.0}", x2 - x1, y2 - y1), outcome];
+    let head =
+        [format!("{}", index + 1), format!("{x1:.0},{y1:.0}"), format!("{:.0}x{:.0}", x2 - x1, y2 - y1), outcome];
     let mut people: Vec<(String, String)> =
         face.people.iter().map(|person| (person.name.clone(), format!("{:.3}", person.score))).collect();
     if people.is_empty() {

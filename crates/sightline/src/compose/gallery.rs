@@ -36,12 +36,7 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
 }
 
 /// As the one owner: opens the store, loads the gallery, serves, identifies.
-async fn own(
-    process: Arc<Process>,
-    visits: Bus,
-    metrics: Arc<Metrics>,
-    stop: Shutdown,
-) -> Result<()> {
+async fn own(process: Arc<Process>, visits: Bus, metrics: Arc<Metrics>, stop: Shutdown) -> Result<()> {
     let check = process.health.check("gallery");
     let clock: sightline_index::Clock = Arc::new(Utc::now);
     let (shared, counted, time) = (Arc::clone(&process), Arc::clone(&metrics), Arc::clone(&clock));

@@ -83,7 +83,8 @@ async fn run_tracker(process: Arc<Process>, faces: Bus, owner: String, stop: Shu
 pub(super) async fn embed(process: &Arc<Process>, models: &Models) -> Result<Vec<Part>> {
     let (crops, visits) = (process.arrow(CROPS), process.arrow(VISITS));
     let shots = process.config.embed.best_shots.as_deref();
-    let shots = shots.map(|folder| BestShots::start(folder).with_context(|| format!("embed.best_shots: {}", folder.display())));
+    let shots =
+        shots.map(|folder| BestShots::start(folder).with_context(|| format!("embed.best_shots: {}", folder.display())));
     let shots = shots.transpose()?;
     let mut parts = Vec::new();
     for (index, embedder) in models.embedders.iter().enumerate() {

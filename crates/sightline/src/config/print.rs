@@ -20,7 +20,9 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     line(format!("site: {}", json(&config.site)), "name of this installation");
     line(format!("data_dir: {}", json(&config.data_dir)), "gallery, sightings, events");
     match &config.bus {
-        BusSection::Memory => line("bus: memory".to_owned(), "one process; or {nats: {url: \"nats://127.0.0.1:4222\"}}"),
+        BusSection::Memory => {
+            line("bus: memory".to_owned(), "one process; or {nats: {url: \"nats://127.0.0.1:4222\"}}")
+        }
         BusSection::Nats(nats) => {
             let (url, credentials) = (json(&SourceUrl::new(nats.url.clone()).redacted()), json(&nats.credentials));
             line(format!("bus: {{nats: {{url: {url}, credentials: {credentials}}}}}"), "or: memory");
@@ -31,10 +33,16 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     line("models:".to_owned(), "");
     let models = &config.models;
     let (detector, embedder) = (&resolved.detector.model, &resolved.embedder);
-    line(format!("  profile: {}", json(&models.profile)), &format!("here {detector} and {embedder}; default, classic, fast"));
+    line(
+        format!("  profile: {}", json(&models.profile)),
+        &format!("here {detector} and {embedder}; default, classic, fast"),
+    );
     line(format!("  device: {}", models.device), "cpu, cuda, tensorrt, openvino");
     line(format!("  threads: {}", models.threads), "of each model's session");
-    line(format!("  dir: {}", json(&models.dir)), &format!("ONNX files; here {}", resolved.store.models_dir().display()));
+    line(
+        format!("  dir: {}", json(&models.dir)),
+        &format!("ONNX files; here {}", resolved.store.models_dir().display()),
+    );
     line(format!("  manifests: {}", json(&models.manifests)), "folder of your own manifests");
     line(format!("  onnxruntime: {}", json(&models.onnxruntime)), "the library, if not the cache's");
     line(format!("  detector: {}", json(&models.detector)), "instead of the profile's");
@@ -45,7 +53,10 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     line("detect:".to_owned(), "");
     line(format!("  workers: {}", config.detect.workers), "detectors in this process");
     let width = resolved.detector.width.map_or("full size".to_owned(), |width| width.to_string());
-    line(format!("  width: {}", auto(config.detect.width)), &format!("of the network's input, 0 is full size; auto is {width}"));
+    line(
+        format!("  width: {}", auto(config.detect.width)),
+        &format!("of the network's input, 0 is full size; auto is {width}"),
+    );
     line(format!("  min_face: {}", config.detect.min_face), "smallest face reported, pixels");
     let threshold = resolved.detector.threshold.map_or("the model's own".to_owned(), |threshold| threshold.to_string());
     line(format!("  threshold: {}", auto(config.detect.threshold)), &format!("least score; auto is {threshold}"));
@@ -79,7 +90,12 @@ fn cameras(cameras: &[CameraSpec], line: &mut impl FnMut(String, &str)) {
         let stall = sightline_wire::human_duration::format(camera.stall);
         let (source, mode, transport) = (json(&camera.source.redacted()), json(&camera.mode), json(&camera.transport));
         let (id, fps) = (&camera.id, camera.fps);
-        line(format!("  - {{id: {id}, source: {source}, fps: {fps}, mode: {mode}, transport: {transport}, stall: {stall}}}"), "");
+        line(
+            format!(
+                "  - {{id: {id}, source: {source}, fps: {fps}, mode: {mode}, transport: {transport}, stall: {stall}}}"
+            ),
+            "",
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sightline_index::Thresholds;
-use sightline_infer::{Device, Detector, DetectorConfig, Embedder, InferError, ModelStore, Runtime, default_cache_dir};
+use sightline_infer::{Detector, DetectorConfig, Device, Embedder, InferError, ModelStore, Runtime, default_cache_dir};
 use sightline_track::TrackConfig;
 use sightline_vision::QualityGates;
 
@@ -54,7 +54,8 @@ impl Resolved {
         let detector = models.detector.as_deref().unwrap_or(models.profile.detector());
         let embedder = models.embedder.as_deref().unwrap_or(models.profile.embedder());
         let own = store.detector(detector).map_err(unusable)?;
-        let width = config.detect.width.set().or(models.profile.width()).or(own.detector.as_ref().and_then(|d| d.width));
+        let width =
+            config.detect.width.set().or(models.profile.width()).or(own.detector.as_ref().and_then(|d| d.width));
         let threshold = config.detect.threshold.set().or(own.detector.as_ref().and_then(|d| d.threshold));
         let manifest = store.embedder(embedder).map_err(unusable)?;
         let (Some(section), Some(stated)) = (&manifest.embedder, &manifest.thresholds) else {
@@ -70,7 +71,8 @@ impl Resolved {
         let thresholds =
             thresholds.checked(stated.plausible).map_err(|error| ConfigError::Unusable(error.to_string()))?;
         let track = track(config)?;
-        let detector = DetectorConfig { threshold, width, min_face: config.detect.min_face, ..DetectorConfig::new(detector) };
+        let detector =
+            DetectorConfig { threshold, width, min_face: config.detect.min_face, ..DetectorConfig::new(detector) };
         let (embedder, dimension) = (embedder.to_owned(), section.dimension);
         let gates = QualityGates { min_size: set.min_face as f32, ..QualityGates::default() };
         Ok(Self { detector, embedder, dimension, thresholds, gates, track, store })

@@ -33,7 +33,9 @@ pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The message can never be sent over this transport.
-    #[error("a {message} of {size} bytes is larger than the {limit} bytes that the NATS server takes: raise its max_payload")]
+    #[error(
+        "a {message} of {size} bytes is larger than the {limit} bytes that the NATS server takes: raise its max_payload"
+    )]
     TooLarge {
         /// Which message.
         message: &'static str,

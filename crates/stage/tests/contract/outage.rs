@@ -329,6 +329,7 @@ async fn broker_and_worker_lost_after_the_outputs_were_taken(mut site: Site) {
 
 /// Restarts under a running stage: every input has its output, and nobody has to restart the stage.
 async fn a_runner_works_through_it(mut site: Site) {
+    sightline_stage::boot::init_logging(sightline_stage::boot::LogFormat::Text);
     let given = Arc::new(Mutex::new(Vec::new()));
     let stop = Shutdown::new();
     let running = tokio::spawn(run_stage(
@@ -349,9 +350,11 @@ async fn a_runner_works_through_it(mut site: Site) {
         }
     });
     eventually("the stage is at work", async || given.lock().unwrap().len() > 30).await;
+    eprintln!("KILL");
     site.kill_server().await;
     tokio::time::sleep(MOMENT).await;
     site.restart_server();
+    eprintln!("RESTARTED");
     tokio::time::timeout(PATIENCE, publisher).await.expect("publishing goes on").unwrap();
 
     let mut downstream = site.bus.inbox::<FrameFaces>("track").await.unwrap();
@@ -366,6 +369,7 @@ async fn a_runner_works_through_it(mut site: Site) {
     assert_eq!(seen, (0..total).collect::<BTreeSet<_>>());
     eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     assert!(!running.is_finished());
+    eprintln!("STOP");
     stop.trigger();
     running.await.unwrap().unwrap();
     site.dead_letters(0).await;

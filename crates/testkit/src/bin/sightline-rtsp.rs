@@ -31,15 +31,7 @@ fn main() -> ExitCode {
         // Whoever started this is gone if it cannot be told.
         drop(writeln!(out, "{LISTENING}").and_then(|()| out.flush()));
     };
-    match rtsp::serve_with(
-        arguments.port,
-        &arguments.mounts,
-        Manners {
-            login,
-            tls: arguments.tls,
-        },
-        listening,
-    ) {
+    match rtsp::serve_with(arguments.port, &arguments.mounts, Manners { login, tls: arguments.tls }, listening) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "a command's error message")]

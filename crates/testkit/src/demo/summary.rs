@@ -105,7 +105,9 @@ impl Summary {
     pub(super) fn add_metrics(&mut self, text: &str) {
         for line in text.lines() {
             let Some(sample) = Sample::parse(line) else { continue };
-            let Some(camera) = self.cameras.iter_mut().find(|camera| camera.id == sample.label("camera")) else { continue };
+            let Some(camera) = self.cameras.iter_mut().find(|camera| camera.id == sample.label("camera")) else {
+                continue;
+            };
             let value = sample.count();
             let reason = match sample.label("reason") {
                 "" => sample.label("result"),
@@ -170,7 +172,8 @@ impl Summary {
         }
         for camera in &self.cameras {
             // What the sampler leaves out is not lost: it was not asked for.
-            let dropped: u64 = camera.frames_dropped.iter().filter(|(reason, _)| *reason != "rate").map(|(_, count)| count).sum();
+            let dropped: u64 =
+                camera.frames_dropped.iter().filter(|(reason, _)| *reason != "rate").map(|(_, count)| count).sum();
             let _infallible = writeln!(
                 text,
                 "{}: {} frames in, {} analysed, {dropped} dropped, {} faces, {} visits",

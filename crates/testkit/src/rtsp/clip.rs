@@ -29,19 +29,11 @@ impl Clip {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let description = "filesrc name=file ! qtdemux ! h264parse config-interval=-1 ! \
                            video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=units sync=false";
-        let pipeline = gst::parse::launch(description)?
-            .downcast::<gst::Pipeline>()
-            .ok()
-            .context("no pipeline")?;
+        let pipeline = gst::parse::launch(description)?.downcast::<gst::Pipeline>().ok().context("no pipeline")?;
         let file = pipeline.by_name("file").context("no source")?;
         file.set_property("location", path.to_str().context("the clip's path is no UTF-8")?);
-        let sink = pipeline
-            .by_name("units")
-            .and_downcast::<gst_app::AppSink>()
-            .context("no sink")?;
-        pipeline
-            .set_state(gst::State::Playing)
-            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let sink = pipeline.by_name("units").and_downcast::<gst_app::AppSink>().context("no sink")?;
+        pipeline.set_state(gst::State::Playing).with_context(|| format!("{} cannot be read", path.display()))?;
         let mut units = Vec::new();
         let mut end_ns = 0;
         while let Ok(sample) = sink.pull_sample() {
@@ -50,15 +42,9 @@ impl Clip {
             let dts_ns = buffer.dts().map_or(pts_ns, gst::ClockTime::nseconds);
             let length_ns = buffer.duration().map_or(40_000_000, gst::ClockTime::nseconds);
             end_ns = end_ns.max(pts_ns + length_ns);
-            units.push(AccessUnit {
-                data: buffer,
-                pts_ns,
-                dts_ns,
-            });
+            units.push(AccessUnit { data: buffer, pts_ns, dts_ns });
         }
-        let failure = pipeline
-            .bus()
-            .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        let failure = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
         pipeline.set_state(gst::State::Null)?;
         if let Some(gst::MessageView::Error(error)) = failure.as_ref().map(|message| message.view()) {
             bail!("{}: {}", path.display(), error.error());
@@ -69,10 +55,7 @@ impl Clip {
             unit.pts_ns -= start_ns;
             unit.dts_ns -= start_ns;
         }
-        Ok(Self {
-            units,
-            duration_ns: end_ns - start_ns,
-        })
+        Ok(Self { units, duration_ns: end_ns - start_ns })
     }
 }
 
@@ -86,10 +69,6 @@ mod tests {
         let clip = Clip::read(&crate::clip("cap13_edit2").unwrap()).unwrap();
         assert_eq!(clip.units.len(), 765);
         assert!(clip.units.windows(2).all(|pair| pair[0].dts_ns < pair[1].dts_ns));
-        assert!(
-            (30_500_000_000..30_800_000_000).contains(&clip.duration_ns),
-            "{}",
-            clip.duration_ns
-        );
+        assert!((30_500_000_000..30_800_000_000).contains(&clip.duration_ns), "{}", clip.duration_ns);
     }
 }

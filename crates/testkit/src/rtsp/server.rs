@@ -43,12 +43,7 @@ const CERTIFICATE: &str = include_str!("loopback.pem");
 ///
 /// # Errors
 /// When a clip cannot be read or the port is taken.
-pub fn serve(
-    port: u16,
-    mounts: &[Mount],
-    login: Option<(&str, &str)>,
-    listening: impl FnOnce(),
-) -> Result<()> {
+pub fn serve(port: u16, mounts: &[Mount], login: Option<(&str, &str)>, listening: impl FnOnce()) -> Result<()> {
     serve_with(port, mounts, Manners { login, tls: false }, listening)
 }
 
@@ -70,9 +65,7 @@ pub fn serve_with(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: 
     if guarded {
         server.set_auth(Some(&auth(manners)?));
     }
-    server
-        .attach(None)
-        .with_context(|| format!("port {port} cannot be listened on"))?;
+    server.attach(None).with_context(|| format!("port {port} cannot be listened on"))?;
     listening();
     glib::MainLoop::new(None, false).run();
     Ok(())
@@ -80,21 +73,16 @@ pub fn serve_with(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: 
 
 fn auth(manners: Manners<'_>) -> Result<gst_rtsp_server::RTSPAuth> {
     let auth = gst_rtsp_server::RTSPAuth::new();
-    let mut viewer = gst_rtsp_server::RTSPToken::builder()
-        .field(gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
-        .build();
+    let mut viewer =
+        gst_rtsp_server::RTSPToken::builder().field(gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE).build();
     match manners.login {
         Some((user, password)) => {
-            auth.add_basic(
-                gst_rtsp_server::RTSPAuth::make_basic(user, password).as_str(),
-                &viewer,
-            );
+            auth.add_basic(gst_rtsp_server::RTSPAuth::make_basic(user, password).as_str(), &viewer);
         }
         None => auth.set_default_token(Some(&mut viewer)),
     }
     if manners.tls {
-        let certificate =
-            gio::TlsCertificate::from_pem(CERTIFICATE).context("the certificate cannot be used")?;
+        let certificate = gio::TlsCertificate::from_pem(CERTIFICATE).context("the certificate cannot be used")?;
         auth.set_tls_certificate(Some(&certificate));
     }
     Ok(auth)
@@ -117,9 +105,7 @@ fn factory(clip: Arc<Clip>, guarded: bool) -> gst_rtsp_server::RTSPMediaFactory 
     }
     factory.connect_media_configure(move |_, media| {
         let bin = media.element().downcast::<gst::Bin>().ok();
-        let source = bin
-            .and_then(|bin| bin.by_name_recurse_up("clip"))
-            .and_downcast::<gst_app::AppSrc>();
+        let source = bin.and_then(|bin| bin.by_name_recurse_up("clip")).and_downcast::<gst_app::AppSrc>();
         if let Some(source) = source {
             let clip = Arc::clone(&clip);
             std::thread::spawn(move || play(&clip, &source));

@@ -12,20 +12,14 @@ use crate::synthetic::{Bench, FRAME_NS, empty_frame, face_at, face_looking_like,
 
 /// Somebody who moves by `step` pixels a frame, marked by the score so that a test can tell who is who.
 fn walker(seq: u64, from: f32, step: f32, y: f32, mark: f32) -> Face {
-    Face {
-        score: mark,
-        ..face_at(from + step * seq as f32, y, 60.0)
-    }
+    Face { score: mark, ..face_at(from + step * seq as f32, y, 60.0) }
 }
 
 /// Which marks each visit saw on its crops.
 fn marks(bench: &Bench) -> BTreeMap<VisitId, BTreeSet<u32>> {
     let mut marks = BTreeMap::<VisitId, BTreeSet<u32>>::new();
     for crop in &bench.crops {
-        marks
-            .entry(crop.id.visit.clone())
-            .or_default()
-            .insert((crop.score * 100.0).round() as u32);
+        marks.entry(crop.id.visit.clone()).or_default().insert((crop.score * 100.0).round() as u32);
     }
     marks
 }
@@ -44,27 +38,15 @@ fn check_books(bench: &Bench) {
         notes.entry(&note.head.visit).or_default().push(note);
     }
     for (visit, notes) in &notes {
-        assert!(
-            notes
-                .iter()
-                .enumerate()
-                .all(|(number, note)| note.note as usize == number)
-        );
+        assert!(notes.iter().enumerate().all(|(number, note)| note.note as usize == number));
         let ends = notes.iter().filter(|note| note.end.is_some()).count();
         assert_eq!(ends, 1, "{visit} has exactly one end");
         let last = notes.last().unwrap();
         assert!(last.end.is_some(), "nothing follows the end of {visit}");
-        assert_eq!(
-            last.crops_sent,
-            crops.get(visit).copied().unwrap_or(0),
-            "crops of {visit}"
-        );
+        assert_eq!(last.crops_sent, crops.get(visit).copied().unwrap_or(0), "crops of {visit}");
         assert_eq!(last.flaw.is_some(), last.crops_sent == 0);
     }
-    assert!(
-        crops.keys().all(|visit| notes.contains_key(visit)),
-        "no crop without a note"
-    );
+    assert!(crops.keys().all(|visit| notes.contains_key(visit)), "no crop without a note");
 }
 
 #[test]
@@ -91,21 +73,12 @@ fn the_first_crop_comes_with_the_second_sight() {
 
 #[test]
 fn two_who_cross_keep_their_visits() {
-    let scene = |seq| {
-        vec![
-            walker(seq, 100.0, 60.0, 300.0, 0.91),
-            walker(seq, 1000.0, -60.0, 330.0, 0.82),
-        ]
-    };
+    let scene = |seq| vec![walker(seq, 100.0, 60.0, 300.0, 0.91), walker(seq, 1000.0, -60.0, 330.0, 0.82)];
     let bench = Bench::run(15, scene);
     check_books(&bench);
     assert_eq!(bench.ends().len(), 2);
     let marks = marks(&bench);
-    assert_eq!(
-        marks.values().map(BTreeSet::len).collect::<Vec<_>>(),
-        [1, 1],
-        "{marks:?}"
-    );
+    assert_eq!(marks.values().map(BTreeSet::len).collect::<Vec<_>>(), [1, 1], "{marks:?}");
 }
 
 #[test]
@@ -119,36 +92,21 @@ fn one_hidden_behind_the_other_while_crossing_comes_out_on_the_far_side() {
     let bench = Bench::run(15, scene);
     check_books(&bench);
     let marks = marks(&bench);
-    assert_eq!(
-        marks.values().map(BTreeSet::len).collect::<Vec<_>>(),
-        [1, 1],
-        "{marks:?}"
-    );
+    assert_eq!(marks.values().map(BTreeSet::len).collect::<Vec<_>>(), [1, 1], "{marks:?}");
 }
 
 #[test]
 fn a_second_behind_a_pillar_does_not_end_a_visit() {
     // Not seen in frames 6 to 10: 1.2 s from sight to sight, while walking on.
-    let bench = Bench::run(18, |seq| {
-        if (6..=10).contains(&seq) {
-            vec![]
-        } else {
-            vec![walker(seq, 50.0, 60.0, 300.0, 0.9)]
-        }
-    });
+    let bench =
+        Bench::run(18, |seq| if (6..=10).contains(&seq) { vec![] } else { vec![walker(seq, 50.0, 60.0, 300.0, 0.9)] });
     check_books(&bench);
     assert_eq!(bench.ends().len(), 1);
 }
 
 #[test]
 fn a_face_that_flickers_is_one_visit() {
-    let bench = Bench::run(40, |seq| {
-        if seq % 3 == 2 {
-            vec![]
-        } else {
-            vec![face_at(400.0, 300.0, 60.0)]
-        }
-    });
+    let bench = Bench::run(40, |seq| if seq % 3 == 2 { vec![] } else { vec![face_at(400.0, 300.0, 60.0)] });
     check_books(&bench);
     assert_eq!(bench.ends().len(), 1);
 }
@@ -175,28 +133,16 @@ fn neighbours_who_flicker_do_not_mix() {
 fn another_person_in_the_same_place_after_a_cut_is_another_visit() {
     let bench = Bench::run(20, |seq| {
         let head = if seq < 10 { 1 } else { 2 };
-        vec![face_looking_like(
-            head,
-            walker(seq, 400.0, 0.0, 300.0, 0.8 + head as f32 / 100.0),
-        )]
+        vec![face_looking_like(head, walker(seq, 400.0, 0.0, 300.0, 0.8 + head as f32 / 100.0))]
     });
     check_books(&bench);
-    assert_eq!(
-        marks(&bench).values().cloned().collect::<Vec<_>>(),
-        [BTreeSet::from([81]), BTreeSet::from([82])]
-    );
+    assert_eq!(marks(&bench).values().cloned().collect::<Vec<_>>(), [BTreeSet::from([81]), BTreeSet::from([82])]);
 }
 
 #[test]
 fn leaving_and_coming_back_later_are_two_visits() {
     let present = |seq: u64| !(10..25).contains(&seq);
-    let bench = Bench::run(35, |seq| {
-        if present(seq) {
-            vec![face_at(400.0, 300.0, 60.0)]
-        } else {
-            vec![]
-        }
-    });
+    let bench = Bench::run(35, |seq| if present(seq) { vec![face_at(400.0, 300.0, 60.0)] } else { vec![] });
     check_books(&bench);
     let ends: Vec<_> = bench.ends().iter().map(|note| note.end).collect();
     assert_eq!(ends, [Some(EndReason::Left), Some(EndReason::Shutdown)]);
@@ -205,13 +151,7 @@ fn leaving_and_coming_back_later_are_two_visits() {
 
 #[test]
 fn a_face_seen_once_never_becomes_a_visit() {
-    let bench = Bench::run(20, |seq| {
-        if seq == 3 {
-            vec![face_at(400.0, 300.0, 60.0)]
-        } else {
-            vec![]
-        }
-    });
+    let bench = Bench::run(20, |seq| if seq == 3 { vec![face_at(400.0, 300.0, 60.0)] } else { vec![] });
     assert!(bench.notes.is_empty() && bench.crops.is_empty());
 }
 
@@ -227,10 +167,7 @@ fn a_small_face_has_a_visit_and_no_crops() {
 fn the_first_good_face_goes_at_once_after_bad_ones() {
     let mut bench = Bench::new(TrackConfig::default());
     for seq in 0..5 {
-        let face = Face {
-            flaw: Some(QualityReason::Turned),
-            ..face_at(400.0, 300.0, 60.0)
-        };
+        let face = Face { flaw: Some(QualityReason::Turned), ..face_at(400.0, 300.0, 60.0) };
         bench.frame(&frame(seq, vec![face]));
     }
     assert!(bench.crops.is_empty());
@@ -257,36 +194,23 @@ fn a_silent_camera_ends_its_visits() {
 
 #[test]
 fn a_quick_reopen_continues_visits_and_a_slow_one_ends_them() {
-    for (pause_ns, expected) in [
-        (1_000_000_000, vec![]),
-        (2_500_000_000, vec![Some(EndReason::CameraStopped)]),
-    ] {
+    for (pause_ns, expected) in [(1_000_000_000, vec![]), (2_500_000_000, vec![Some(EndReason::CameraStopped)])] {
         let mut bench = Bench::new(TrackConfig::default());
         for seq in 0..5 {
             bench.frame(&frame(seq, vec![face_at(400.0, 300.0, 60.0)]));
         }
         let before = empty_frame(1, 4).stamp.capture;
         for seq in 0..5 {
-            let mut reopened = FrameFaces {
-                faces: vec![face_at(405.0, 300.0, 60.0)],
-                ..empty_frame(2, seq)
-            };
+            let mut reopened = FrameFaces { faces: vec![face_at(405.0, 300.0, 60.0)], ..empty_frame(2, seq) };
             reopened.stamp.capture = before.plus_ns(pause_ns + reopened.stamp.pts_ns);
             bench.frame(&reopened);
         }
-        assert_eq!(
-            bench.ends().iter().map(|note| note.end).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(bench.ends().iter().map(|note| note.end).collect::<Vec<_>>(), expected);
         bench.frame(&frame(5, vec![face_at(900.0, 300.0, 60.0)]));
         bench.frame(&frame(6, vec![face_at(900.0, 300.0, 60.0)]));
         bench.finish();
         check_books(&bench);
-        assert_eq!(
-            bench.ends().len(),
-            expected.len() + 1,
-            "the old epoch is fenced off"
-        );
+        assert_eq!(bench.ends().len(), expected.len() + 1, "the old epoch is fenced off");
     }
 }
 
@@ -301,15 +225,7 @@ fn a_clock_that_is_corrected_ends_nothing() {
         bench.frame(&frame);
     }
     assert!(bench.ends().is_empty());
-    assert_eq!(
-        bench
-            .crops
-            .iter()
-            .map(|crop| &crop.id.visit)
-            .collect::<BTreeSet<_>>()
-            .len(),
-        1
-    );
+    assert_eq!(bench.crops.iter().map(|crop| &crop.id.visit).collect::<BTreeSet<_>>().len(), 1);
 }
 
 #[test]
@@ -319,14 +235,8 @@ fn a_change_of_resolution_ends_nothing() {
         bench.frame(&frame(seq, vec![face_at(400.0, 300.0, 60.0)]));
     }
     for seq in 5..10 {
-        let size = FrameSize {
-            width: 640,
-            height: 360,
-        };
-        bench.frame(&FrameFaces {
-            size,
-            ..frame(seq, vec![face_at(200.0, 150.0, 30.0)])
-        });
+        let size = FrameSize { width: 640, height: 360 };
+        bench.frame(&FrameFaces { size, ..frame(seq, vec![face_at(200.0, 150.0, 30.0)]) });
     }
     bench.finish();
     check_books(&bench);
@@ -342,10 +252,7 @@ fn signs_of_life_come_at_least_every_ten_seconds() {
     }
     let times: Vec<i64> = bench.notes.iter().map(|note| note.last_seen.pts_ns).collect();
     assert!(times.len() >= 7, "{times:?}");
-    assert!(
-        times.windows(2).all(|pair| pair[1] - pair[0] <= 10_000_000_000),
-        "{times:?}"
-    );
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] <= 10_000_000_000), "{times:?}");
     bench.finish();
     check_books(&bench);
 }
@@ -364,12 +271,7 @@ fn broken_numbers_do_no_harm() {
     }
     bench.finish();
     check_books(&bench);
-    assert!(
-        bench
-            .ends()
-            .iter()
-            .any(|note| note.head.visit.as_str() == "lobby-1-0-2")
-    );
+    assert!(bench.ends().iter().any(|note| note.head.visit.as_str() == "lobby-1-0-2"));
 }
 
 #[test]
@@ -422,10 +324,7 @@ fn busy(seq: u64) -> Vec<Face> {
         .map(|person| {
             let step = if person % 2 == 0 { 0.0 } else { 25.0 };
             let x = 60.0 + 85.0 * f32::from(person) + step * (seq % 20) as f32;
-            face_looking_like(
-                u64::from(person),
-                face_at(x, 100.0 + 40.0 * f32::from(person % 5), 55.0),
-            )
+            face_looking_like(u64::from(person), face_at(x, 100.0 + 40.0 * f32::from(person % 5), 55.0))
         })
         .collect()
 }
@@ -450,15 +349,8 @@ fn a_busy_frame_takes_less_than_a_tenth_of_a_millisecond() {
 /// A random scene: people with a start, a direction, a time of entry and of exit, and frames in which the detector
 /// misses them.
 fn scene(frames: u64) -> impl Strategy<Value = Vec<FrameFaces>> {
-    let person = (
-        50.0_f32..1200.0,
-        50.0_f32..650.0,
-        -80.0_f32..80.0,
-        20.0_f32..120.0,
-        0..frames,
-        0..frames,
-        any::<u64>(),
-    );
+    let person =
+        (50.0_f32..1200.0, 50.0_f32..650.0, -80.0_f32..80.0, 20.0_f32..120.0, 0..frames, 0..frames, any::<u64>());
     prop::collection::vec(person, 0..6).prop_map(move |people| {
         (0..frames)
             .map(|seq| {

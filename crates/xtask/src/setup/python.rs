@@ -22,7 +22,10 @@ pub(super) fn with_converters(cache: &Cache) -> Result<PathBuf> {
     let python = interpreter(cache)?;
     if !Step::new(&python).args(["-c", "import numpy, onnx, setuptools"]).succeeds() {
         let requirements = workspace().join("models/convert/requirements.txt");
-        pip(&python, "install").args(["--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement"]).arg(requirements).output()?;
+        pip(&python, "install")
+            .args(["--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement"])
+            .arg(requirements)
+            .output()?;
     }
     Ok(python)
 }

@@ -1,8 +1,8 @@
 //! The people, their templates, and the search among them.
 
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey,
-    RenamePerson, SearchPeople, SearchResult, Template,
+    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson,
+    SearchPeople, SearchResult, Template,
 };
 use sightline_wire::{Outcome, PersonId, Utc};
 
@@ -20,24 +20,15 @@ impl World {
 
     pub(super) fn person(&self, id: PersonId) -> Result<Person, Failure> {
         let found = self.people().into_iter().find(|person| person.id == id);
-        found.map_or_else(
-            || refused(FailureKind::NotFound, format!("person {id} does not exist")),
-            Ok,
-        )
+        found.map_or_else(|| refused(FailureKind::NotFound, format!("person {id} does not exist")), Ok)
     }
 
     fn checked_name(&self, name: &str) -> Result<(), Failure> {
         if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-            return refused(
-                FailureKind::Invalid,
-                "a person's name has 1 to 200 characters, none of control",
-            );
+            return refused(FailureKind::Invalid, "a person's name has 1 to 200 characters, none of control");
         }
         match self.people().iter().any(|person| person.name == name) {
-            true => refused(
-                FailureKind::Conflict,
-                format!("there already is a person named {name:?}: merge them"),
-            ),
+            true => refused(FailureKind::Conflict, format!("there already is a person named {name:?}: merge them")),
             false => Ok(()),
         }
     }
@@ -47,20 +38,12 @@ impl World {
         if let Some((before, person)) = new.idempotency_key.as_ref().and_then(|key| keys.get(key)) {
             return match before == &new {
                 true => Ok(person.clone()),
-                false => refused(
-                    FailureKind::Conflict,
-                    "the idempotency key was used for a different request",
-                ),
+                false => refused(FailureKind::Conflict, "the idempotency key was used for a different request"),
             };
         }
         self.checked_name(&new.name)?;
         let (id, created) = (PersonId::generate(), Utc::now());
-        let person = Person {
-            id,
-            name: new.name.clone(),
-            templates: 0,
-            created,
-        };
+        let person = Person { id, name: new.name.clone(), templates: 0, created };
         self.people.lock().unwrap().push(person.clone());
         if let Some(key) = new.idempotency_key.clone() {
             keys.insert(key, (new, person.clone()));
@@ -72,12 +55,9 @@ impl World {
         self.person(change.id)?;
         self.checked_name(&change.name)?;
         let mut people = self.people.lock().unwrap();
-        people
-            .iter_mut()
-            .filter(|person| person.id == change.id)
-            .for_each(|person| {
-                person.name.clone_from(&change.name);
-            });
+        people.iter_mut().filter(|person| person.id == change.id).for_each(|person| {
+            person.name.clone_from(&change.name);
+        });
         drop(people);
         self.person(change.id)
     }
@@ -89,12 +69,9 @@ impl World {
         let (from, _) = (self.person(merge.from)?, self.person(merge.into)?);
         let mut people = self.people.lock().unwrap();
         people.retain(|person| person.id != merge.from);
-        people
-            .iter_mut()
-            .filter(|person| person.id == merge.into)
-            .for_each(|person| {
-                person.templates += from.templates;
-            });
+        people.iter_mut().filter(|person| person.id == merge.into).for_each(|person| {
+            person.templates += from.templates;
+        });
         drop(people);
         self.person(merge.into)
     }
@@ -108,24 +85,13 @@ impl World {
     pub(super) fn enroll(&self, new: NewTemplate) -> Result<Template, Failure> {
         self.person(new.person)?;
         if new.embedder != EMBEDDER {
-            return refused(
-                FailureKind::Conflict,
-                "the gallery was enrolled with another model",
-            );
+            return refused(FailureKind::Conflict, "the gallery was enrolled with another model");
         }
         let mut templates = self.templates.lock().unwrap();
-        let template = Template {
-            id: templates.len() as u64 + 1,
-            person: new.person,
-        };
-        self.people
-            .lock()
-            .unwrap()
-            .iter_mut()
-            .filter(|person| person.id == new.person)
-            .for_each(|person| {
-                person.templates += 1;
-            });
+        let template = Template { id: templates.len() as u64 + 1, person: new.person };
+        self.people.lock().unwrap().iter_mut().filter(|person| person.id == new.person).for_each(|person| {
+            person.templates += 1;
+        });
         templates.push(new);
         Ok(template)
     }
@@ -133,16 +99,9 @@ impl World {
     pub(super) fn search(&self, asked: SearchPeople) -> Result<Vec<SearchResult>, Failure> {
         self.searches.lock().unwrap().push(asked.clone());
         if asked.embedder != EMBEDDER {
-            return refused(
-                FailureKind::Conflict,
-                "the gallery was enrolled with another model",
-            );
+            return refused(FailureKind::Conflict, "the gallery was enrolled with another model");
         }
-        Ok(asked
-            .vectors
-            .iter()
-            .map(|vector| self.nearest(vector, asked.k as usize))
-            .collect())
+        Ok(asked.vectors.iter().map(|vector| self.nearest(vector, asked.k as usize)).collect())
     }
 
     fn nearest(&self, vector: &[f32], k: usize) -> SearchResult {
@@ -155,20 +114,11 @@ impl World {
         let mut candidates: Vec<Candidate> = self
             .people()
             .into_iter()
-            .filter_map(|p| {
-                score(&p).map(|score| Candidate {
-                    id: p.id,
-                    name: p.name,
-                    score,
-                })
-            })
+            .filter_map(|p| score(&p).map(|score| Candidate { id: p.id, name: p.name, score }))
             .collect();
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         let known = candidates.first().is_some_and(|best| best.score >= ACCEPT);
         candidates.truncate(k);
-        SearchResult {
-            candidates,
-            outcome: if known { Outcome::Known } else { Outcome::Unknown },
-        }
+        SearchResult { candidates, outcome: if known { Outcome::Known } else { Outcome::Unknown } }
     }
 }

@@ -49,7 +49,8 @@ impl Mtcnn {
             self.pool.append(image, whole, (width, height), &self.normalization, &mut self.tensor);
             let shape = [1, 3, height as usize, width as usize];
             let threshold = self.params.thresholds[0];
-            let at_scale = self.proposal.run(shape, &self.tensor, |outputs| proposals(outputs, scale as f32, threshold))?;
+            let at_scale =
+                self.proposal.run(shape, &self.tensor, |outputs| proposals(outputs, scale as f32, threshold))?;
             found.extend(suppress(&at_scale, &Nms::union(0.5)));
         }
         let kept = suppress(&found, &Nms::union(0.7));
@@ -64,9 +65,8 @@ impl Mtcnn {
     fn refine(&mut self, image: &RgbImage, boxes: &[Rect]) -> Result<Vec<Rect>, InferError> {
         let threshold = self.params.thresholds[1];
         let passed = self.judge(image, boxes, 24)?.into_iter().filter(|(_, verdict)| verdict.score > threshold);
-        let passed: Vec<Candidate> = passed
-            .map(|(bbox, verdict)| Candidate { bbox, score: verdict.score, shift: verdict.shift })
-            .collect();
+        let passed: Vec<Candidate> =
+            passed.map(|(bbox, verdict)| Candidate { bbox, score: verdict.score, shift: verdict.shift }).collect();
         Ok(suppress(&passed, &Nms::union(0.7)).iter().map(|candidate| square(&correct(candidate))).collect())
     }
 

@@ -36,8 +36,7 @@ fn agrees_with_the_reference_for_every_setting() {
     let mut checked = 0;
     for (name, setting) in file["settings"].as_object().unwrap() {
         let number = |value: &serde_json::Value| value.as_f64().unwrap();
-        let thresholds: Vec<f32> =
-            setting["thresholds"].as_array().unwrap().iter().map(|t| number(t) as f32).collect();
+        let thresholds: Vec<f32> = setting["thresholds"].as_array().unwrap().iter().map(|t| number(t) as f32).collect();
         let mut mtcnn = open(MtcnnParams {
             min_face_size: number(&setting["min_face_size"]) as u32,
             thresholds: thresholds.try_into().unwrap(),

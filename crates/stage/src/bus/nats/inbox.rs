@@ -25,6 +25,10 @@ const MAX_ACK_PENDING: i64 = 256;
 /// A broker that has been asked for messages is silent for no longer: after that the answer was lost with the connection.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// An acknowledgement is answered at once or never: a broker that was restarted says nothing about a delivery that it does not
+/// remember. Waited for longer than this, it would hold up the stage and its shutdown.
+const ACK_ANSWER: Duration = Duration::from_secs(2);
+
 /// With two queues to ask, the longest time that a message of one waits for the other's silence.
 const MANY_QUEUES_WAIT: Duration = Duration::from_millis(25);
 
@@ -268,7 +272,11 @@ pub(crate) struct NatsSettle {
 
 impl NatsSettle {
     pub(in crate::bus) async fn done(self) -> Result<(), BusError> {
-        self.acker.double_ack().await.map_err(|error| failed("acknowledging a message", error))
+        let what = "acknowledging a message";
+        match tokio::time::timeout(ACK_ANSWER, self.acker.double_ack()).await {
+            Ok(answer) => answer.map_err(|error| failed(what, error)),
+            Err(_) => Err(failed(what, format!("no answer within {ACK_ANSWER:?}"))),
+        }
     }
 
     pub(in crate::bus) async fn retry(self, delay: Duration) -> Result<(), BusError> {
