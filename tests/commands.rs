@@ -1,10 +1,14 @@
 //! The command line as people and programs use it: output, exit codes, and errors that name the thing, the place and the way out.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Output};
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
-use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use sightline_testkit::process::program;
 use sightline_testkit::{cache_dir, clip, shared_or_skip};
 use sightline_tests::frames_of;
@@ -155,20 +159,214 @@ fn faces_are_detected_and_embedded_without_a_server() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("a.jpg"));
 }
 
+/// Pictures of a golden file of which there are exact copies: the path of the copy, and the file's record.
+fn golden(file: &str, test: &str) -> Option<Vec<(PathBuf, Value)>> {
+    let folder = shared_or_skip(test)?.join("golden");
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    let images = golden["images"].as_array().unwrap().iter();
+    Some(images.filter_map(|record| Some((folder.join(record["png"].as_str()?), record.clone()))).collect())
+}
+
+/// One call for all pictures; what is found in each must be what the reference found, within the tolerances of the golden files'
+/// description. Returns the number of faces.
+fn assert_golden(
+    folder: &Path,
+    pictures: &[(PathBuf, Value)],
+    extra: &[&str],
+    expected: &dyn Fn(&Value) -> Value,
+) -> usize {
+    let mut words = vec!["-o", "json", "detect"];
+    words.extend(pictures.iter().map(|(path, _)| path.to_str().unwrap()));
+    words.extend(extra);
+    let found = lines(&sightline(folder, &words));
+    assert_eq!(found.len(), pictures.len());
+    let mut checked = 0;
+    for (found, (path, record)) in found.iter().zip(pictures) {
+        let (expected, what) = (expected(record), format!("{} {extra:?}", path.display()));
+        let faces = found["faces"].as_array().unwrap();
+        let boxes = expected["boxes"].as_array().unwrap();
+        assert_eq!(faces.len(), boxes.len(), "{what}: number of faces");
+        let scores = expected.get("scores").or(expected.get("probs")).unwrap();
+        for (index, bbox) in boxes.iter().enumerate() {
+            let overlap = |face: &Value| iou(&numbers(&face["box"]), &numbers(bbox));
+            let face = faces.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b))).unwrap();
+            assert!(overlap(face) >= 0.999, "{what}: {face} instead of {bbox}");
+            let score = (face["score"].as_f64().unwrap(), scores[index].as_f64().unwrap());
+            assert!((score.0 - score.1).abs() <= 1e-4, "{what}: {score:?}");
+            for at in 0..5 {
+                let (a, b) = (numbers(&face["landmarks"][at]), numbers(&expected["landmarks"][index][at]));
+                assert!((a[0] - b[0]).hypot(a[1] - b[1]) <= 0.05, "{what}: {a:?} instead of {b:?}");
+            }
+            checked += 1;
+        }
+    }
+    checked
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+fn iou(a: &[f64], b: &[f64]) -> f64 {
+    let area = |r: [f64; 4]| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
+    let common = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
+    common / (area([a[0], a[1], a[2], a[3]]) + area([b[0], b[1], b[2], b[3]]) - common)
+}
+
 #[test]
-fn the_parameters_of_mtcnn_change_what_is_found() {
-    let Some(shared) = shared_or_skip("the_parameters_of_mtcnn_change_what_is_found") else { return };
-    let golden: Value =
-        serde_json::from_str(&std::fs::read_to_string(shared.join("golden/mtcnn.json")).unwrap()).unwrap();
+fn centerface_finds_what_its_reference_finds() {
+    let Some(pictures) = golden("centerface.json", "centerface_finds_what_its_reference_finds") else { return };
     let folder = TempDir::new().unwrap();
-    let photo = shared.join("data/photos/group/sample3.jpg");
-    let count = |extra: &[&str]| {
-        let words = [&["-o", "json", "detect", photo.to_str().unwrap(), "--detector", "mtcnn"], extra].concat();
-        lines(&sightline(folder.path(), &words))[0]["faces"].as_array().unwrap().len()
+    for (key, width) in [("full", "0"), ("w640", "640")] {
+        let extra = ["--detector", "centerface", "--width", width];
+        let checked = assert_golden(folder.path(), &pictures, &extra, &|record| record[key].clone());
+        assert!(checked >= 28, "{key}: {checked}");
+    }
+}
+
+/// A dozen of MTCNN's, first those where its settings find different numbers of faces: else one could stand for another unseen.
+fn golden_of_mtcnn(test: &str) -> Option<Vec<(PathBuf, Value)>> {
+    let mut pictures = golden("mtcnn.json", test)?;
+    let count = |record: &Value, key: &str| record["results"][key]["boxes"].as_array().unwrap().len();
+    pictures.sort_by_key(|(_, record)| count(record, "default") == count(record, "strict"));
+    assert_ne!(count(&pictures[0].1, "default"), count(&pictures[0].1, "strict"));
+    pictures.truncate(12);
+    Some(pictures)
+}
+
+#[test]
+fn mtcnn_finds_what_its_reference_finds_for_every_setting() {
+    let name = "mtcnn_finds_what_its_reference_finds_for_every_setting";
+    let Some(pictures) = golden_of_mtcnn(name) else { return };
+    let folder = TempDir::new().unwrap();
+    for (key, extra) in [
+        ("default", [].as_slice()),
+        ("min40", &["--min-face-size", "40"]),
+        ("strict", &["--min-face-size", "20", "--thresholds", "0.7,0.8,0.9", "--factor", "0.6"]),
+    ] {
+        let extra = [&["--detector", "mtcnn"], extra].concat();
+        let checked = assert_golden(folder.path(), &pictures, &extra, &|record| record["results"][key].clone());
+        assert!(checked >= 10, "{key}: {checked}");
+    }
+}
+
+#[test]
+fn the_parameters_of_mtcnn_start_from_its_manifest() {
+    let name = "the_parameters_of_mtcnn_start_from_its_manifest";
+    let Some(pictures) = golden_of_mtcnn(name) else { return };
+    let folder = TempDir::new().unwrap();
+    let manifests = folder.path().join("manifests");
+    std::fs::create_dir(&manifests).unwrap();
+    let shipped = include_str!("../models/mtcnn.toml");
+    let strict = shipped.replace("[0.6, 0.7, 0.7]", "[0.7, 0.8, 0.9]").replace("factor = 0.709", "factor = 0.6");
+    std::fs::write(manifests.join("mtcnn.toml"), strict).unwrap();
+    std::fs::write(folder.path().join("sightline.yaml"), "models: {manifests: manifests}\n").unwrap();
+    let extra = ["--detector", "mtcnn"];
+    assert_golden(folder.path(), &pictures, &extra, &|record| record["results"]["strict"].clone());
+}
+
+#[test]
+fn what_a_model_does_not_take_is_a_usage_error() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    for (extra, wanted) in [
+        (["--detector", "nope"].as_slice(), ["--detector", "known detectors"]),
+        (&["--threshold", "1.5"], ["--threshold: 1.5", "from 0 to 1"]),
+        (&["--width", "32"], ["--width: 32", "from 64"]),
+        (&["--detector", "mtcnn", "--thresholds", "2,0,0"], ["--thresholds: [2", "from 0 to 1"]),
+        (&["--detector", "mtcnn", "--factor", "1.5"], ["--factor: 1.5", "between 0 and 1"]),
+        (&["--detector", "mtcnn", "--min-face-size", "5"], ["--min-face-size: 5", "12"]),
+        (&["--detector", "mtcnn", "--width", "640"], ["--width", "mtcnn"]),
+    ] {
+        let (code, message) = refused(here, &[&["detect", "none.png"], extra].concat());
+        assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{extra:?}: {code} {message}");
+    }
+    assert_eq!(refused(here, &["embed", "none.png", "--embedder", "nope"]).0, 2);
+    for (text, wanted) in [
+        ("detect: {threshold: 1.5}", ["detect.threshold: 1.5", "from 0 to 1"]),
+        ("detect: {width: 32}", ["detect.width: 32", "from 64"]),
+        ("detect: {min_face: -1}", ["detect.min_face: -1", "0 or more"]),
+        ("site: a b", ["site: \"a b\"", "letters"]),
+        ("models: {device: cuda}", ["models.device", "--features cuda"]),
+        ("models: {detector: mtcnn}\ndetect: {threshold: 0.6}", ["detect.threshold: 0.6", "mtcnn"]),
+        ("secret_key: short", ["secret_key", "32 bytes"]),
+    ] {
+        std::fs::write(here.join("sightline.yaml"), text).unwrap();
+        for words in [["config", "check"].as_slice(), &["run"]] {
+            let (code, message) = refused(here, words);
+            assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{text}: {code} {message}");
+        }
+    }
+}
+
+/// A server that gives these answers, one to a connection, and hands out what it was asked.
+fn scripted(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let answer = |(status, body): (u16, String)| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let (mut asked, mut buffer) = (Vec::new(), [0; 65_536]);
+            while !is_whole(&asked) {
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "a request that broke off");
+                asked.extend_from_slice(&buffer[..count]);
+            }
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all((head + &body).as_bytes()).unwrap();
+            String::from_utf8_lossy(&asked).to_ascii_lowercase()
+        };
+        answers.into_iter().map(answer).collect()
     };
-    assert!(golden.is_object());
-    assert!(count(&["--min-face-size", "20"]) >= count(&["--min-face-size", "200"]));
-    assert!(count(&["--thresholds", "0.6,0.7,0.7"]) >= count(&["--thresholds", "0.9,0.99,0.9999"]));
+    (url, std::thread::spawn(serve))
+}
+
+/// Whether a request has arrived with its body.
+fn is_whole(asked: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(asked).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let end = asked.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    match length {
+        Some(length) => asked.len() >= end + length,
+        None => !head.contains("chunked") || asked.ends_with(b"0\r\n\r\n"),
+    }
+}
+
+#[test]
+fn an_enrollment_that_breaks_off_reports_what_was_done_and_can_be_repeated() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.jpg"), "first").unwrap();
+    std::fs::write(folder.path().join("b.jpg"), "second").unwrap();
+    let id = "0197a3b0-0000-7000-8000-000000000001";
+    let people = json!({"people": [{"id": id, "name": "Ann", "templates": 0, "created": "2025-01-01T00:00:00.000Z"}]});
+    let face = json!({"id": 1, "person": id, "box": [0.0, 0.0, 9.0, 9.0], "quality": 0.5});
+    let broken = json!({"detail": "the disk is full"});
+    let keys: Vec<String> = [0, 1]
+        .map(|_| {
+            let answers = vec![(200, people.to_string()), (201, face.to_string()), (503, broken.to_string())];
+            let (url, server) = scripted(answers);
+            let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg", "b.jpg"];
+            let output = sightline(folder.path(), &words);
+            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+            assert!(String::from_utf8_lossy(&output.stderr).contains("the disk is full"), "{}", said(&output));
+            let text = String::from_utf8(output.stdout).unwrap();
+            let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert!(reports.len() == 1 && reports[0]["file"] == "a.jpg", "{text}");
+            let asked = server.join().unwrap();
+            let key = |asked: &String| {
+                asked.lines().find_map(|line| line.strip_prefix("idempotency-key:")).map(str::to_owned)
+            };
+            let keys: Vec<String> = asked.iter().filter_map(key).collect();
+            assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
+            assert!(keys.iter().all(|key| key.contains(id) && key.trim().len() <= 200), "{keys:?}");
+            keys.concat()
+        })
+        .to_vec();
+    assert_eq!(keys[0], keys[1]);
 }
 
 #[test]

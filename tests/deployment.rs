@@ -169,9 +169,8 @@ fn what_is_mounted_and_scraped_exists() {
     }
     let text = std::fs::read_to_string(deploy().join("prometheus/prometheus.yml")).unwrap();
     let scraped: Value = serde_yaml_ng::from_str(&text).unwrap();
-    let targets = words(&scraped["scrape_configs"][0]["static_configs"][0]["targets"]);
-    let expected: Vec<String> = ours(&compose).keys().map(|name| format!("{name}:8080")).collect();
-    assert_eq!(BTreeSet::from_iter(targets), BTreeSet::from_iter(expected));
+    let targets = words(&scraped["scrape_configs"][0]["dns_sd_configs"][0]["names"]);
+    assert_eq!(BTreeSet::from_iter(targets), ours(&compose).into_keys().collect());
 }
 
 #[test]

@@ -154,3 +154,59 @@ fn another_identify_takes_over() {
         wait_ready(site, active);
     });
 }
+
+#[test]
+fn a_long_outage_of_the_broker_ends_nobody() {
+    let _turn = alone();
+    the_ledger_holds(&["embed", "track", "detect", "ingest", "identify gateway"], |site| {
+        let nats = site.nats.as_mut().unwrap();
+        nats.kill().unwrap();
+        // Longer than leases last and requests wait.
+        std::thread::sleep(Duration::from_secs(25));
+        site.fleet.check_alive().unwrap();
+        assert!(!site.fleet.is_ready(4), "{:?}", site.readiness(4));
+        site.nats.as_mut().unwrap().restart().unwrap();
+        for worker in 0..5 {
+            wait_ready(site, worker);
+        }
+    });
+}
+
+#[test]
+fn workers_with_every_stage_are_all_heard() {
+    let _turn = alone();
+    let cameras = rtsp_cameras(&[("entrance", "cap12_edit"), ("parking", "franck")]).unwrap();
+    let everything = "ingest detect track embed identify";
+    let mut site = Site::over_nats(&[everything, &format!("{everything} gateway")], QUICK).unwrap();
+    // Enough of them that both workers have some.
+    let ids: Vec<String> = (0..8).map(|number| format!("camera-{number}")).collect();
+    for (id, source) in ids.iter().zip(["entrance", "parking"].iter().cycle()) {
+        site.put_camera(&json!({"id": id, "source": cameras.url(source), "fps": 2})).unwrap();
+    }
+    let seen_on = |events: &[Value], id: &str| visits(events).any(|event| event["camera"] == id);
+    site.wait_for_events("a visit on every camera", |events| ids.iter().all(|id| seen_on(events, id))).unwrap();
+}
+
+#[test]
+fn a_standby_with_another_gallery_does_not_take_over() {
+    let _turn = alone();
+    let mut site = Site::over_nats(&["identify", "gateway"], QUICK).unwrap();
+    let config = std::fs::read_to_string(site.fleet.config()).unwrap();
+    let data = site.folder.path().join("data").display().to_string();
+    let other = site.folder.path().join("other.yaml");
+    std::fs::write(&other, config.replace(&data, &site.folder.path().join("elsewhere").display().to_string())).unwrap();
+    let standby = std::process::Command::new(sightline_testkit::process::program("sightline").unwrap())
+        .arg("-c")
+        .arg(&other)
+        .args(["worker", "identify"])
+        .env("SIGHTLINE_PORT", sightline_testkit::process::free_port().unwrap().to_string())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    site.fleet.kill(0).unwrap();
+    let output = standby.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("share one data_dir") && said.contains("elsewhere"), "{said}");
+}

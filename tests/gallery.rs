@@ -1,8 +1,13 @@
 //! People over the real service: what is acknowledged survives, what is refused says why.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
+use std::path::Path;
+
 use serde_json::{Value, json};
 use sightline_testkit::{clip, shared_or_skip};
 use sightline_tests::{PATIENCE, Site, alone, frames_of, wait_until};
+use tempfile::TempDir;
 
 fn names(site: &Site) -> Vec<(String, u64)> {
     let people = site.fleet.api("GET", "/api/v1/people", None).unwrap();
@@ -140,6 +145,13 @@ fn a_folder_of_people_is_enrolled_and_found() {
     assert_eq!(report.len(), 9, "{report:?}");
     let (_, people) = run(&["people", "list"]);
     assert_eq!(people.len(), 5);
+    // Again, and once more from files of other names: nobody has more templates for that.
+    let copies = copied_under_other_names(&train);
+    for folder in [train.as_path(), copies.path()] {
+        let (status, report) = run(&["people", "enroll", folder.to_str().unwrap()]);
+        assert_eq!((status, report.len()), (Some(0), 9), "{report:?}");
+        assert_eq!(run(&["people", "list"]).1, people, "{report:?}");
+    }
     let test = shared.join("data/photos/test");
     for (file, name) in
         [("obama1.jpg", "obama"), ("johnsnow_test1.jpg", "kit_harington"), ("alex_lacamoire1.jpg", "alex_lacamoire")]
@@ -149,4 +161,20 @@ fn a_folder_of_people_is_enrolled_and_found() {
         let people = answer[0]["faces"][0]["people"].as_array().unwrap();
         assert_eq!((people.len(), &people[0]["name"]), (2, &json!(name)), "{file}: {answer:?}");
     }
+}
+
+/// A folder of people with the same pictures.
+fn copied_under_other_names(people: &Path) -> TempDir {
+    let copies = TempDir::new().unwrap();
+    for person in std::fs::read_dir(people).unwrap() {
+        let person = person.unwrap().path();
+        let folder = copies.path().join(person.file_name().unwrap());
+        std::fs::create_dir(&folder).unwrap();
+        for picture in std::fs::read_dir(&person).unwrap() {
+            let picture = picture.unwrap().path();
+            let name = format!("copy-{}", picture.file_name().unwrap().to_str().unwrap());
+            std::fs::write(folder.join(name), std::fs::read(&picture).unwrap()).unwrap();
+        }
+    }
+    copies
 }

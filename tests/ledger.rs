@@ -83,6 +83,8 @@ impl Stored {
         }
         let url = site.nats.as_ref().context("a ledger needs a broker")?.url();
         mirrored(url, events.len() as u64)?;
+        let late = site.metric("sightline_visits_late_vectors_total", "")?;
+        ensure!(late == 0.0, "{late} vectors came after their visits had been closed without them");
         let dead = site.metric("sightline_dead_letters_total", "")?;
         ensure!(dead == 0.0, "{dead} dead letters");
         let database = site.database();

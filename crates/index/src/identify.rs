@@ -23,8 +23,9 @@ use crate::output::IdentifyOutput;
 use crate::unknowns::Unknowns;
 use crate::visit::Visit;
 
-/// After its end a visit waits so long for the vectors of its last crops.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// After its end a visit waits so long for the vectors of its last crops: longer than it takes until the crops of a killed
+/// embedder come again and a restarted one has worked off what waits. A visit whose vectors are all there does not wait.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A visit nothing was heard of for so long has lost its tracker, which writes every ten seconds.
 const OWNER_LOST_AFTER: Duration = Duration::from_secs(30);
@@ -199,7 +200,10 @@ impl Identify {
             }
             IdentifyInput::Vector(vector) => {
                 let flaw = self.flaw_of(vector);
-                let Some(visit) = self.visit(state, &vector.head)? else { return Ok(flaw) };
+                let Some(visit) = self.visit(state, &vector.head)? else {
+                    self.metrics.late_vector();
+                    return Ok(flaw);
+                };
                 match &flaw {
                     Some(reason) => visit.give_up_on(vector.id.index, reason, self.now()),
                     None => changes.vectors.extend(visit.add_vector(vector, self.config.min_face, self.now())),

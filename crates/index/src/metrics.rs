@@ -16,6 +16,7 @@ const PUBLISHED: &str = "sightline_events_published_total";
 const LATENCY: &str = "sightline_event_latency_seconds";
 const DEDUPLICATED: &str = "sightline_events_deduplicated_total";
 const OPEN: &str = "sightline_visits_open";
+const LATE: &str = "sightline_visits_late_vectors_total";
 const REJECTED: &str = "sightline_enroll_rejected_total";
 
 /// Why a template was not enrolled. A closed list: it is a metric label.
@@ -82,6 +83,7 @@ pub struct Metrics {
     published: [Counter; 5],
     latency_seconds: Histogram,
     deduplicated: Counter,
+    late_vectors: Counter,
     enroll_rejected: [Counter; 6],
 }
 
@@ -112,8 +114,14 @@ impl Metrics {
             published: KINDS.map(|kind| metrics::counter!(PUBLISHED, "type" => kind)),
             latency_seconds: metrics::histogram!(LATENCY),
             deduplicated: metrics::counter!(DEDUPLICATED),
+            late_vectors: metrics::counter!(LATE),
             enroll_rejected: EnrollRejection::ALL.map(|why| metrics::counter!(REJECTED, "reason" => why.as_str())),
         }
+    }
+
+    /// A vector came after its visit had been closed without it.
+    pub(crate) fn late_vector(&self) {
+        self.late_vectors.increment(1);
     }
 
     pub(crate) fn decided(&self, outcome: Outcome, score: Option<f32>) {

@@ -52,6 +52,14 @@ pub struct Desk {
     pub key: SealKey,
     /// Held by whoever changes a camera.
     pub camera_changes: tokio::sync::Mutex<()>,
+    /// Held by whoever changes the gallery, so that the index follows in the order of the store.
+    pub gallery_changes: std::sync::Mutex<()>,
+}
+
+impl Desk {
+    fn changing_the_gallery(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.gallery_changes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 impl std::fmt::Debug for Desk {
@@ -140,7 +148,7 @@ fn failure(error: &StoreError) -> Failure {
             FailureKind::Conflict
         }
         StoreError::Invalid(_) => FailureKind::Invalid,
-        StoreError::Busy { .. } | StoreError::DiskFull { .. } => FailureKind::Unavailable,
+        StoreError::Busy { .. } | StoreError::DiskFull { .. } | StoreError::Fenced { .. } => FailureKind::Unavailable,
         _ => FailureKind::Internal,
     };
     if matches!(kind, FailureKind::Internal | FailureKind::Unavailable) {

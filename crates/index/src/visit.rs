@@ -229,7 +229,7 @@ impl Visit {
 
     /// From the first frame to the last so far, by the clock of the camera.
     pub(crate) fn length_ns(&self) -> i64 {
-        self.facts.last_seen_ns - self.facts.first_seen_ns
+        self.facts.last_seen_ns.saturating_sub(self.facts.first_seen_ns)
     }
 
     /// The decision in force.

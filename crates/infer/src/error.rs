@@ -34,7 +34,7 @@ pub enum InferError {
         hint: String,
     },
     /// A file of the model is not the one the manifest describes.
-    #[error("model `{id}`: {path} has sha256 {found}, the manifest says {expected}: fetch it again with `cargo xtask setup`", path = path.display())]
+    #[error("model `{id}`: {path} has sha256 {found}, the manifest says {expected}: {hint}", path = path.display())]
     WrongHash {
         /// The model.
         id: String,
@@ -44,6 +44,8 @@ pub enum InferError {
         expected: String,
         /// The file's hash.
         found: String,
+        /// The way out.
+        hint: String,
     },
     /// The tensors of a file differ from the manifest.
     #[error("model `{id}`, {file}: {reason}")]
@@ -98,6 +100,14 @@ pub enum InferError {
         /// What was expected.
         reason: String,
     },
+}
+
+impl InferError {
+    /// Whether a setting or a manifest is to be mended, rather than a file, the library or a picture.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::UnknownModel { .. } | Self::Manifest { .. } | Self::Device { .. } | Self::Setting { .. })
+    }
 }
 
 /// Why one item of a batch has no vector; the others do.

@@ -41,7 +41,7 @@ pub(crate) fn png(path: &str) -> RgbImage {
 pub(crate) fn pictures(name: &str, test: &str) -> Option<Vec<GoldenPicture>> {
     let golden = file(name, test)?;
     let records = golden["images"].as_array().unwrap();
-    Some(records.iter().map(|record| picture(record)).collect())
+    Some(records.iter().map(picture).collect())
 }
 
 /// The picture that a record names by `file`, `png` and `rgb_sha256`.

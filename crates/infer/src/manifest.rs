@@ -2,6 +2,8 @@
 //!
 //! `models/README.md` explains the keys. Reading is strict: an unknown key is an error that names file and key.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -275,92 +277,9 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.id.is_empty() || self.id.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) {
-            return Err("`id` must be letters, digits, `-`, `_` and `.`".to_owned());
-        }
-        if self.files.is_empty() {
-            return Err("at least one `[[file]]` is needed".to_owned());
-        }
-        for file in &self.files {
-            file.check()?;
-        }
-        if self.input.multiple_of == 0 {
-            return Err("`input.multiple_of` must be at least 1".to_owned());
-        }
-        let numbers = self.input.mean.iter().chain(&self.input.scale);
-        if !numbers.clone().all(|value| value.is_finite()) {
-            return Err("`input.mean` and `input.scale` must be finite".to_owned());
-        }
-        match (self.kind, &self.detector, &self.embedder) {
-            (ModelKind::Detector, Some(_), None) => Ok(()),
-            (ModelKind::Detector, ..) => Err("a detector has `[detector]` and no `[embedder]`".to_owned()),
-            (ModelKind::Embedder, None, Some(embedder)) => self.check_embedder(embedder),
-            (ModelKind::Embedder, ..) => Err("an embedder has `[embedder]` and no `[detector]`".to_owned()),
-        }
-    }
-
-    fn check_embedder(&self, embedder: &EmbedderSection) -> Result<(), String> {
-        let size = embedder.crop_size;
-        if size == 0 || (self.input.width, self.input.height) != (size, size) {
-            return Err("`embedder.crop_size` must equal `input.width` and `input.height`".to_owned());
-        }
-        if embedder.dimension == 0 {
-            return Err("`embedder.dimension` must be at least 1".to_owned());
-        }
-        if embedder.alignment == Alignment::Box && embedder.margin >= size {
-            return Err("`embedder.margin` must be less than `embedder.crop_size`".to_owned());
-        }
-        if embedder.alignment == Alignment::Similarity && embedder.templates.is_empty() {
-            return Err("alignment `similarity` needs `[embedder.templates]`".to_owned());
-        }
-        let Some(thresholds) = &self.thresholds else {
-            return Err("an embedder needs `[thresholds]`".to_owned());
-        };
-        thresholds.check()
-    }
-
     /// The manifest's keys of a section that its kind guarantees.
     pub(crate) fn missing(&self, key: &str) -> InferError {
         InferError::Manifest { file: self.id.clone(), reason: format!("family `{}` needs `{key}`", self.family) }
-    }
-}
-
-impl ModelFile {
-    fn check(&self) -> Result<(), String> {
-        let name = &self.name;
-        if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-            return Err(format!("`file.name` `{name}` must be a plain file name"));
-        }
-        let hex = |sum: &str| sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
-        if !self.sha256.is_empty() && !hex(&self.sha256) {
-            return Err(format!("`sha256` of `{name}` must be 64 lower-case hexadecimal digits, or empty"));
-        }
-        if self.inputs.len() != 1 || self.outputs.is_empty() {
-            return Err(format!("`{name}` needs exactly one of `inputs` and at least one of `outputs`"));
-        }
-        Ok(())
-    }
-}
-
-impl Thresholds {
-    fn check(&self) -> Result<(), String> {
-        let [low, high] = self.plausible;
-        if !(low < high && (-1.0..=1.0).contains(&low) && (-1.0..=1.0).contains(&high)) {
-            return Err("`thresholds.plausible` must be a lower and a higher cosine".to_owned());
-        }
-        for (key, value) in [("accept", self.accept), ("unknown", self.unknown), ("cluster", self.cluster)] {
-            if !(low..=high).contains(&value) {
-                return Err(format!("`thresholds.{key}` {value} is outside `plausible` {low} to {high}"));
-            }
-        }
-        if !(self.unknown <= self.accept && self.accept <= self.cluster) {
-            return Err("`thresholds` must be in the order unknown, accept, cluster".to_owned());
-        }
-        if !(0.0..1.0).contains(&self.margin) {
-            return Err("`thresholds.margin` must be from 0 to 1".to_owned());
-        }
-        Ok(())
     }
 }
 
@@ -408,6 +327,77 @@ mod tests {
         assert!(reason(&text.replace("accept = 0.", "accept = 7.")).contains("accept"));
         let text = shipped("dlib-resnet.toml");
         assert!(reason(&text.replace("cluster = 0.945", "cluster = 0.91")).contains("order"));
+    }
+
+    /// A shipped manifest with one line changed is refused by the name of the key.
+    fn assert_refused(file: &str, lines: &[(&str, &str, &str)]) {
+        for (before, after, key) in lines {
+            let text = shipped(file);
+            assert!(text.contains(before), "{file}: {before}");
+            let reason = reason(&text.replacen(before, after, 1));
+            assert!(reason.contains("test.toml") && reason.contains(key), "{after}: {reason}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_detectors_are_checked() {
+        assert_refused(
+            "centerface.toml",
+            &[
+                ("\nthreshold = 0.5", "\nthreshold = nan", "detector.threshold"),
+                ("\nthreshold = 0.5", "\nthreshold = 1.5", "detector.threshold"),
+                ("\nthreshold = 0.5", "", "detector.threshold"),
+                ("nms_iou = 0.3", "nms_iou = nan", "detector.nms_iou"),
+                ("nms_iou = 0.3", "nms_iou = -0.1", "detector.nms_iou"),
+                ("nms_iou = 0.3", "", "detector.nms_iou"),
+                ("width = 640", "width = 32", "detector.width"),
+                ("width = 640", "width = 100000", "detector.width"),
+                ("width = 640", "", "detector.width"),
+                ("width = 640", "width = 640\nfactor = 0.7", "detector.factor"),
+                ("scale = [1.0,", "scale = [inf,", "input.scale"),
+                ("scale = [1.0,", "scale = [0.0,", "input.scale"),
+                ("mean = [0.0,", "mean = [nan,", "input.mean"),
+                ("mean = [0.0,", "mean = [1e30,", "input.mean"),
+                ("multiple_of = 32", "multiple_of = 0", "input.multiple_of"),
+                ("multiple_of = 32", "multiple_of = 30", "input.multiple_of"),
+                ("multiple_of = 32", "multiple_of = 1048576", "input.multiple_of"),
+                ("width = 0", "width = 640", "input.width"),
+            ],
+        );
+        assert_refused("yunet.toml", &[("multiple_of = 32", "multiple_of = 8", "input.multiple_of")]);
+        assert_refused(
+            "mtcnn.toml",
+            &[
+                ("min_face_size = 20", "min_face_size = nan", "detector.min_face_size"),
+                ("min_face_size = 20", "min_face_size = 5", "detector.min_face_size"),
+                ("[0.6, 0.7, 0.7]", "[0.6, nan, 0.7]", "detector.thresholds"),
+                ("[0.6, 0.7, 0.7]", "[0.6, 0.7, 7.0]", "detector.thresholds"),
+                ("factor = 0.709", "factor = 1.0", "detector.factor"),
+                ("factor = 0.709", "factor = nan", "detector.factor"),
+                ("factor = 0.709", "", "detector.factor"),
+                ("factor = 0.709", "factor = 0.709\nwidth = 640", "detector.width"),
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_of_embedders_are_checked() {
+        assert_refused(
+            "dlib-resnet.toml",
+            &[
+                ("[[47.5, 47.22]", "[[nan, 47.22]", "embedder.templates.centerface"),
+                ("[[47.5, 47.22]", "[[47.5, 470.22]", "embedder.templates.centerface"),
+                ("dimension = 128", "dimension = 0", "embedder.dimension"),
+                ("dimension = 128", "dimension = 1000000", "embedder.dimension"),
+                ("accept = 0.93", "accept = nan", "thresholds.accept"),
+                ("margin = 0.015", "margin = nan", "thresholds.margin"),
+                ("false_accept_rate = 0.001", "false_accept_rate = nan", "thresholds.false_accept_rate"),
+                ("plausible = [0.85,", "plausible = [nan,", "thresholds.plausible"),
+                ("scale = [1.0,", "scale = [nan,", "input.scale"),
+            ],
+        );
+        let large = shipped("dlib-resnet.toml").replace("= 150\n", "= 100000\n");
+        assert!(reason(&large).contains("embedder.crop_size"), "{}", reason(&large));
     }
 
     proptest! {

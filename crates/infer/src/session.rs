@@ -50,6 +50,14 @@ impl Device {
         }
     }
 
+    /// Whether this build has it; whether the library has it as well shows when a model is opened.
+    ///
+    /// # Errors
+    /// [`InferError::Device`], with the way out.
+    pub fn check(self) -> Result<(), InferError> {
+        self.provider().map(|_| ())
+    }
+
     /// The execution provider, if this build has it.
     fn provider(self) -> Result<ExecutionProviderDispatch, InferError> {
         match self {

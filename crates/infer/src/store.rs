@@ -170,7 +170,8 @@ impl ModelStore {
         if file.sha256.is_empty() || found == file.sha256 {
             return Ok(found);
         }
-        Err(InferError::WrongHash { id: manifest.id.clone(), path, expected: file.sha256.clone(), found })
+        let (id, expected, hint) = (manifest.id.clone(), file.sha256.clone(), hint_for_another(manifest));
+        Err(InferError::WrongHash { id, path, expected, found, hint })
     }
 
     fn of_kind(&self, id: &str, kind: ModelKind) -> Result<&Manifest, InferError> {
@@ -190,6 +191,16 @@ fn hint(manifest: &Manifest) -> String {
         (Registry::None, Some(project)) => format!("no package has it, fetch it from {project} and put it there"),
         (Registry::None, None) => "no package has it, put it there yourself".to_owned(),
         _ => "run `cargo xtask setup`".to_owned(),
+    }
+}
+
+/// For a file that is there, but another one.
+fn hint_for_another(manifest: &Manifest) -> String {
+    let own = "or put the sha256 of your file into a manifest of your own in `models.manifests`";
+    match (manifest.source.registry, &manifest.source.project) {
+        (Registry::None, Some(project)) => format!("take the file of {project}, {own}"),
+        (Registry::None, None) => format!("put the right file there, {own}"),
+        _ => "fetch it again with `cargo xtask setup`".to_owned(),
     }
 }
 
@@ -255,6 +266,12 @@ mod tests {
         fs::write(folder.path().join("centerface.onnx"), b"not it").unwrap();
         let tampered = store.verify("centerface").unwrap_err();
         assert!(matches!(&tampered, InferError::WrongHash { path, .. } if path.ends_with("centerface.onnx")));
+        assert!(tampered.to_string().contains("cargo xtask setup"), "{tampered}");
+        fs::write(folder.path().join("yunet_n_dynamic.onnx"), b"another").unwrap();
+        let another = store.verify("yunet").unwrap_err().to_string();
+        assert!(another.contains("libfacedetection.train") && another.contains("models.manifests"), "{another}");
+        assert!(!another.contains("xtask"), "{another}");
+        fs::remove_file(folder.path().join("yunet_n_dynamic.onnx")).unwrap();
         fs::create_dir(folder.path().join("yunet_n_dynamic.onnx")).unwrap();
         assert!(matches!(store.verify("yunet"), Err(InferError::Read { .. })));
     }

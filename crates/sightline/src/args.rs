@@ -218,7 +218,7 @@ pub(crate) struct DetectorArguments {
     /// Least score of a face (CenterFace, YuNet)
     #[arg(long)]
     pub(crate) threshold: Option<f32>,
-    /// Width to which larger pictures are scaled, 0 for full size (CenterFace, YuNet)
+    /// Width to which pictures are scaled, smaller ones as well; 0 for full size (CenterFace, YuNet)
     #[arg(long)]
     pub(crate) width: Option<u32>,
     /// Smallest face searched for, pixels (MTCNN)

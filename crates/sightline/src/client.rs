@@ -7,12 +7,14 @@ use anyhow::{Context as _, Result, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sightline_gateway::api::People;
+use sha2::{Digest as _, Sha256};
+use sightline_gateway::api::{EnrolledFace, People};
 use sightline_wire::PersonId;
 use sightline_wire::service::Person;
-use ureq::Body;
 use ureq::http::Response;
+use ureq::typestate::WithBody;
 use ureq::unversioned::multipart::{Form, Part};
+use ureq::{Body, RequestBuilder};
 
 use crate::args::Arguments;
 
@@ -59,10 +61,21 @@ impl Client {
 
     /// Sends a picture from a file.
     pub(crate) fn upload<T: DeserializeOwned>(&self, path: &str, picture: &Path) -> Result<T> {
-        let bytes = std::fs::read(picture).with_context(|| picture.display().to_string())?;
+        self.send(self.agent.post(self.url(path)), picture, &read(picture)?)
+    }
+
+    /// Enrolls a picture from a file. The same file for the same person is one request, however often it is sent.
+    pub(crate) fn enroll(&self, person: PersonId, picture: &Path) -> Result<EnrolledFace> {
+        let bytes = read(picture)?;
+        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let request = self.agent.post(self.url(&format!("/people/{person}/faces")));
+        self.send(request.header("Idempotency-Key", format!("{person}-{sum}")), picture, &bytes)
+    }
+
+    fn send<T: DeserializeOwned>(&self, request: RequestBuilder<WithBody>, picture: &Path, bytes: &[u8]) -> Result<T> {
         let name = picture.file_name().unwrap_or_default().to_string_lossy();
-        let form = Form::new().part("image", Part::bytes(&bytes).file_name(&name));
-        self.read(self.agent.post(self.url(path)).send(form))
+        let form = Form::new().part("image", Part::bytes(bytes).file_name(&name));
+        self.read(request.send(form))
     }
 
     /// By id, or by name.
@@ -101,4 +114,8 @@ impl Client {
         let detail = text_of("detail").unwrap_or_else(|| format!("the server answered with status {status}"));
         Err(Refused { status, detail, reason: text_of("reason") }.into())
     }
+}
+
+fn read(picture: &Path) -> Result<Vec<u8>> {
+    std::fs::read(picture).with_context(|| picture.display().to_string())
 }

@@ -27,6 +27,9 @@ const IO_THREADS: usize = 2;
 /// After a stage's predecessors have ended: how long what they left behind may take.
 const DRAIN: Duration = Duration::from_millis(1500);
 
+/// How often the samples of histograms are counted, whether or not anybody scrapes them.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
 /// Open connections, event streams above all, are given so long at the end.
 const HANG_UP: Duration = Duration::from_millis(300);
 
@@ -66,7 +69,7 @@ impl Process {
         }
     }
 
-    /// The bus of services, tables and leases.
+    /// The bus of services, tables, leases and of what identify listens to: whoever runs elsewhere may speak to it as well.
     pub(crate) fn services(&self) -> &Bus {
         self.remote.as_ref().unwrap_or(&self.memory)
     }
@@ -130,6 +133,14 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         worker: format!("w{}", uuid::Uuid::now_v7().simple()),
     });
 
+    // Samples of histograms are kept until somebody asks for them, or until this.
+    let (upkeep, ends) = (exporter.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        while !ends.is_cancelled() {
+            upkeep.run_upkeep();
+            tokio::time::sleep(METRICS_UPKEEP).await;
+        }
+    });
     let hang_up = Shutdown::new();
     let mut router = health::router(health.clone(), exporter);
     if process.has(StageName::Gateway) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sightline_infer::Device;
-use sightline_stage::secret::Secret;
+use sightline_stage::secret::{SealKey, Secret};
 use sightline_wire::{CameraSpec, human_duration};
 
 pub(crate) use error::ConfigError;
@@ -278,6 +278,13 @@ fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
             format!("\"{}\" is no address with a port, as in 127.0.0.1:8080", config.http.listen),
         );
     }
+    if !is_token(&config.site) {
+        let reason = format!("\"{}\" is not 1 to 64 letters, digits, `-` and `_`", config.site);
+        return refuse("site", reason);
+    }
+    if let Some(Err(error)) = config.secret_key.as_ref().map(|key| SealKey::from_base64(key.expose())) {
+        return refuse("secret_key", error.to_string());
+    }
     for (key, number, limit) in [
         ("models.threads", config.models.threads, 256),
         ("detect.workers", config.detect.workers, 64),
@@ -301,6 +308,12 @@ fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// The site is part of every NATS subject.
+fn is_token(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(good)
 }
 
 #[cfg(test)]

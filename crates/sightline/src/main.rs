@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use sightline_infer::InferError;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, UsageError};
 use config::ConfigError;
 
 /// Done; failed; wrong usage or configuration.
@@ -34,10 +35,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&format!("{error:#}"));
-            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<args::UsageError>());
-            ExitCode::from(if usage { USAGE } else { FAILED })
+            ExitCode::from(if error.chain().any(is_usage) { USAGE } else { FAILED })
         }
     }
+}
+
+/// Whether the command line or the configuration is to be mended.
+fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let of_models = cause.downcast_ref::<InferError>().is_some_and(InferError::is_configuration);
+    of_models || cause.is::<ConfigError>() || cause.is::<UsageError>()
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -49,10 +49,14 @@ pub async fn join(
                 }
             }
             beat += 1;
-            if let Err(error) = table.put(&id, &beat).await {
-                tracing::debug!(%error, "this worker could not announce itself");
-            }
+            let announced = table.put(&id, &beat).await;
             let now = Instant::now();
+            if let Err(error) = announced {
+                // The broker is away. Nobody can be heard, which says nothing about who is there: the list stays as it is.
+                tracing::debug!(%error, "this worker could not announce itself");
+                seen.values_mut().for_each(|(_, at)| *at = now);
+                continue;
+            }
             let current = entries.borrow().clone();
             seen.retain(|member, _| current.contains_key(member));
             for (member, beat) in current.iter() {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
 use crate::bus::{BusError, Delivery, Inbox};
-use crate::health::Health;
+use crate::health::{Check, Health, Heartbeat};
 use crate::metrics::{StageMetrics, seconds};
 use crate::outbox::{Outbox, Outputs};
 use crate::shutdown::Shutdown;
@@ -35,6 +35,9 @@ pub struct RunnerConfig {
     pub drain: Duration,
     /// So many faults in a row end the process.
     pub max_faults: u32,
+    /// The stage depends on something that comes back, as a disk does: a batch that failed is tried again here for as long as it
+    /// takes, while the process says that it is not ready. Handing it back would use up its deliveries.
+    pub patient: bool,
 }
 
 impl RunnerConfig {
@@ -42,7 +45,7 @@ impl RunnerConfig {
     #[must_use]
     pub fn new(stage: &str, index: usize) -> Self {
         let thread_name = format!("{stage}-{index}");
-        Self { thread_name, max_batch: 16, drain: Duration::from_secs(4), max_faults: 3 }
+        Self { thread_name, max_batch: 16, drain: Duration::from_secs(4), max_faults: 3, patient: false }
     }
 }
 
@@ -93,7 +96,8 @@ struct Computed<S: Stage> {
     deliveries: Vec<Delivery<S::In>>,
     outputs: Vec<S::Out>,
     rejections: Vec<(usize, String)>,
-    fault: Option<Fault>,
+    /// The last of so many in a row.
+    fault: Option<(Fault, u32)>,
 }
 
 /// Runs a stage until the shutdown, or until it is broken.
@@ -113,11 +117,12 @@ pub async fn run_stage<S: Stage>(
     let (to_compute, from_pull) = mpsc::channel(1);
     let (to_commit, from_compute) = mpsc::channel(1);
     let heartbeat = health.heartbeat(&config.thread_name);
+    let patience = config.patient.then(|| Patience::new(health.check(S::NAME), &stop));
     let thread = std::thread::Builder::new()
         .name(config.thread_name.clone())
         .spawn({
             let metrics = metrics.clone();
-            move || compute(stage, from_pull, &to_commit, &metrics, &heartbeat)
+            move || compute(stage, from_pull, &to_commit, patience, (&metrics, &heartbeat))
         })
         .map_err(|error| RunError::Thread { stage: S::NAME, reason: error.to_string() })?;
 
@@ -185,34 +190,109 @@ fn observe<T: Wire>(deliveries: &[Delivery<T>], metrics: &StageMetrics) {
     }
 }
 
+/// Waits with a stage for what it needs.
+struct Patience {
+    check: Check,
+    stop: Shutdown,
+    backoff: Backoff,
+    waiting: bool,
+}
+
+impl Patience {
+    fn new(check: Check, stop: &Shutdown) -> Self {
+        check.set(true, "works");
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+        Self { check, stop: stop.clone(), backoff, waiting: false }
+    }
+
+    /// Says what is wrong and waits; false when the process is to end.
+    fn wait(&mut self, stage: &'static str, fault: &Fault, heartbeat: &Heartbeat) -> bool {
+        tracing::error!(stage, %fault, "the stage cannot work; its batch is tried again");
+        self.check.set(false, fault.to_string());
+        self.waiting = true;
+        let until = Instant::now() + self.backoff.next_delay();
+        while Instant::now() < until && !self.stop.is_cancelled() {
+            heartbeat.beat();
+            std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
+        }
+        !self.stop.is_cancelled()
+    }
+
+    fn over(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            self.check.set(true, "works");
+            self.backoff.reset();
+        }
+    }
+}
+
+/// What a stage made of a batch: outputs and rejections, or the fault beside what its tick had put out before.
+type Attempt<S> = (Vec<<S as Stage>::Out>, Result<Vec<(usize, String)>, Fault>);
+
+fn attempt<S: Stage>(stage: &mut S, now: Monotonic, items: &[S::In], out: &mut Outbox<S::Out>) -> Attempt<S> {
+    let ticked = stage.tick(now, out);
+    let (mut outputs, _) = out.take();
+    if let Err(fault) = ticked {
+        return (Vec::new(), Err(fault));
+    }
+    if items.is_empty() {
+        return (outputs, Ok(Vec::new()));
+    }
+    let processed = stage.process(items, out);
+    let (emitted, rejections) = out.take();
+    match processed {
+        Ok(()) => {
+            outputs.extend(emitted);
+            (outputs, Ok(rejections))
+        }
+        Err(fault) => (outputs, Err(fault)),
+    }
+}
+
 /// The stage's own thread.
 fn compute<S: Stage>(
     mut stage: S,
     mut from_pull: mpsc::Receiver<Pulled<S::In>>,
     to_commit: &mpsc::Sender<Computed<S>>,
-    metrics: &StageMetrics,
-    heartbeat: &crate::health::Heartbeat,
+    mut patience: Option<Patience>,
+    (metrics, heartbeat): (&StageMetrics, &Heartbeat),
 ) {
     let started = Instant::now();
     let mut out = Outbox::default();
+    let mut faults = 0;
     while let Some(Pulled { deliveries }) = from_pull.blocking_recv() {
         heartbeat.beat();
-        let mut fault = stage.tick(Monotonic::from_start(started.elapsed()), &mut out).err();
-        let (mut outputs, _) = out.take();
-        let mut rejections = Vec::new();
-        if fault.is_none() && !deliveries.is_empty() {
-            metrics.batch_size.record(deliveries.len() as f64);
-            metrics.inflight.increment(deliveries.len() as f64);
-            let began = Instant::now();
-            let items: Vec<S::In> = deliveries.iter().map(|delivery| delivery.item.clone()).collect();
-            fault = stage.process(&items, &mut out).err();
-            metrics.duration.record(seconds(began.elapsed()));
-            let (emitted, rejected) = out.take();
-            if fault.is_none() {
-                outputs.extend(emitted);
-                rejections = rejected;
+        let items: Vec<S::In> = deliveries.iter().map(|delivery| delivery.item.clone()).collect();
+        let began = Instant::now();
+        let (mut outputs, mut result) = attempt(&mut stage, Monotonic::from_start(started.elapsed()), &items, &mut out);
+        if let Some(patience) = &mut patience {
+            while let Err(fault) = &result
+                && patience.wait(S::NAME, fault, heartbeat)
+            {
+                let now = Monotonic::from_start(started.elapsed());
+                let (more, again) = attempt(&mut stage, now, &items, &mut out);
+                outputs.extend(more);
+                result = again;
+            }
+            if result.is_ok() {
+                patience.over();
             }
         }
+        if !items.is_empty() {
+            metrics.batch_size.record(items.len() as f64);
+            metrics.inflight.increment(items.len() as f64);
+            metrics.duration.record(seconds(began.elapsed()));
+        }
+        faults = match &result {
+            Err(_) => faults + 1,
+            // A batch that was handed back comes later, and ticks go well meanwhile.
+            Ok(_) if items.is_empty() => faults,
+            Ok(_) => 0,
+        };
+        let (rejections, fault) = match result {
+            Ok(rejections) => (rejections, None),
+            Err(fault) => (Vec::new(), Some((fault, faults))),
+        };
         if deliveries.is_empty() && outputs.is_empty() && fault.is_none() {
             continue;
         }
@@ -223,7 +303,7 @@ fn compute<S: Stage>(
         }
         heartbeat.beat();
     }
-    let fault = stage.finish(&mut out).err();
+    let fault = stage.finish(&mut out).err().map(|fault| (fault, faults + 1));
     let (outputs, _) = out.take();
     // Nobody is left to hear it when the runner has given up already.
     drop(to_commit.blocking_send(Computed { deliveries: Vec::new(), outputs, rejections: Vec::new(), fault }));
@@ -236,12 +316,10 @@ async fn commit<S: Stage>(
     max_faults: u32,
     stop: &Shutdown,
 ) -> Result<(), RunError> {
-    let mut faults = 0;
     while let Some(batch) = from_compute.recv().await {
         let count = batch.deliveries.len();
         publish_all(S::NAME, batch.outputs, &outlets, metrics).await;
-        if let Some(fault) = batch.fault {
-            faults += 1;
+        if let Some((fault, faults)) = batch.fault {
             tracing::error!(stage = S::NAME, %fault, faults, "the stage is broken; its batch is handed back");
             hand_back(batch.deliveries, Duration::from_secs(u64::from(faults)), metrics).await;
             if faults >= max_faults {
@@ -249,9 +327,6 @@ async fn commit<S: Stage>(
                 return Err(RunError::Faults { stage: S::NAME, times: faults, fault });
             }
         } else {
-            if count > 0 {
-                faults = 0;
-            }
             settle(batch.deliveries, batch.rejections, metrics).await;
         }
         metrics.inflight.decrement(count as f64);

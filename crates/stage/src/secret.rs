@@ -52,7 +52,9 @@ pub enum SecretError {
     #[error("the key must be 32 bytes as base64 (44 characters)")]
     Key,
     /// The text was sealed with another key, or changed.
-    #[error("a sealed text cannot be opened: it was sealed with another key, or changed")]
+    #[error(
+        "a sealed text cannot be opened: it was sealed with another key, or changed; set the same `secret_key` in the configuration of every machine"
+    )]
     Open,
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ struct Shared {
     reader: Mutex<Connection>,
     listeners: Mutex<Vec<Listener>>,
     metrics: Metrics,
+    /// The number under which this process owns the file; 0 for whoever has not claimed it.
+    claim: AtomicI64,
 }
 
 impl std::fmt::Debug for Store {
@@ -84,10 +87,39 @@ impl Store {
                 reader: Mutex::new(reader),
                 listeners: Mutex::default(),
                 metrics: Metrics::register(),
+                claim: AtomicI64::new(0),
             };
             Ok(Self { shared: Arc::new(shared) })
         };
         open().map_err(|e| e.at(path))
+    }
+
+    /// Takes the file over: from here on whoever claimed it before cannot write any more, however late it notices that it is
+    /// not the owner.
+    ///
+    /// # Errors
+    /// The file's failures.
+    pub fn claim(&self) -> Result<(), StoreError> {
+        self.shared.claim.store(0, Ordering::Relaxed);
+        let claim = self.write(|transaction| {
+            let raise = "INSERT INTO counters VALUES ('owner', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value";
+            Ok(transaction.query_row(raise, [], |row| row.get(0))?)
+        })?;
+        self.shared.claim.store(claim, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A random number that tells this gallery from every other; given when it is first asked for.
+    ///
+    /// # Errors
+    /// The file's failures.
+    pub fn gallery_id(&self) -> Result<u64, StoreError> {
+        let id: i64 = self.write(|transaction| {
+            let give = "INSERT OR IGNORE INTO counters VALUES ('gallery_id', random() & 9223372036854775807)";
+            transaction.execute(give, [])?;
+            Ok(transaction.query_row("SELECT value FROM counters WHERE name = 'gallery_id'", [], |row| row.get(0))?)
+        })?;
+        Ok(id.unsigned_abs())
     }
 
     /// Where the database is.
@@ -117,6 +149,7 @@ impl Store {
         let begin = Instant::now();
         let attempt = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            check_claim(&transaction, self.shared.claim.load(Ordering::Relaxed))?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
@@ -139,6 +172,17 @@ impl Store {
             tracing::warn!(%error, "the write-ahead log could not be emptied");
         }
     }
+}
+
+/// Inside the transaction that is about to write, so that nobody can claim the file in between.
+fn check_claim(transaction: &Transaction<'_>, claim: i64) -> Result<(), StoreError> {
+    if claim == 0 {
+        return Ok(());
+    }
+    let newest: i64 = transaction
+        .prepare_cached("SELECT value FROM counters WHERE name = 'owner'")?
+        .query_row([], |row| row.get(0))?;
+    if newest == claim { Ok(()) } else { Err(StoreError::Fenced { path: PathBuf::new() }) }
 }
 
 /// A panic in another thread rolled its transaction back; the connection is still good.

@@ -87,6 +87,12 @@ pub enum StoreError {
         /// What the system says.
         reason: String,
     },
+    /// Another process has claimed the file; nothing was changed, and this one must stop.
+    #[error("another process has taken {} over: this one does not write to it any more", path.display())]
+    Fenced {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another process holds the file for longer than the busy timeout. Try again.
     #[error("{} is in use by another process", path.display())]
     Busy {
@@ -112,6 +118,7 @@ impl StoreError {
             | Self::NewerSchema { path, .. }
             | Self::NotOurs { path }
             | Self::File { path, .. }
+            | Self::Fenced { path }
             | Self::Busy { path }
             | Self::Database { path, .. } => database.clone_into(path),
             _ => {}

@@ -165,3 +165,28 @@ fn acknowledged_changes_survive_kill_9() {
         }
     }
 }
+
+#[test]
+fn whoever_was_overtaken_writes_nothing_more() {
+    let (_folder, first) = new_store();
+    first.claim().unwrap();
+    person(&first, "Ann");
+    let second = Store::open(first.path()).unwrap();
+    assert_eq!(first.gallery_id().unwrap(), second.gallery_id().unwrap());
+    second.claim().unwrap();
+    let new = NewPerson { name: "Bob".to_owned(), idempotency_key: None };
+    let refused = first.create_person(&new, NOW).unwrap_err();
+    assert!(matches!(&refused, StoreError::Fenced { path } if path == first.path()), "{refused}");
+    assert!(matches!(first.commit(IdentifyBatch::default(), NOW), Err(StoreError::Fenced { .. })));
+    assert_eq!(second.list_people().unwrap().len(), 1);
+    second.create_person(&new, NOW).unwrap();
+    assert_eq!(first.list_people().unwrap().len(), 2, "reading goes on");
+}
+
+#[test]
+fn two_galleries_have_different_ids() {
+    let ((_a, a), (_b, b)) = (new_store(), new_store());
+    let id = a.gallery_id().unwrap();
+    assert_eq!(id, a.gallery_id().unwrap());
+    assert_ne!(id, b.gallery_id().unwrap());
+}

@@ -14,18 +14,24 @@ use crate::setup;
 /// The stable compiler has no option of its own for what libFuzzer wants to see.
 const FLAGS: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-sanitizer-coverage-stack-depth";
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-sanitizer-coverage-stack-depth -Clink-arg=-fsanitize=address";
+
+/// For libjpeg-turbo: every write past a buffer of ours is found, and what it compares guides the fuzzer.
+const C_FLAGS: &str = "-fsanitize=address -fsanitize-coverage=trace-cmp";
 
 /// Named, so that the flags are for our code and not for build scripts.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-const LIMITS: [&str; 3] = ["-max_len=16384", "-rss_limit_mb=512", "-timeout=10"];
+const LIMITS: [&str; 4] = ["-max_len=16384", "-rss_limit_mb=512", "-timeout=10", "-use_value_profile=1"];
 
 pub(crate) fn run(cache: &Cache, target: Option<&str>, seconds: u32) -> Result<()> {
     let names = chosen(target)?;
     setup::run(cache)?;
     let built = cache.path("fuzz");
-    let build = Step::cargo(cache).env("CARGO_TARGET_DIR", &built).env("RUSTFLAGS", FLAGS);
+    let build = Step::cargo(cache)
+        .env("CARGO_TARGET_DIR", &built)
+        .env("RUSTFLAGS", FLAGS)
+        .env("CFLAGS_x86_64_unknown_linux_gnu", C_FLAGS);
     let manifest = workspace().join("tests/fuzz/Cargo.toml");
     build.args(["build", "--locked", "--release", "--target", TRIPLE, "--manifest-path"]).arg(manifest).run()?;
     let failed: Vec<String> =
@@ -61,6 +67,7 @@ fn fuzz(built: &Path, name: &str, seconds: u32) -> Result<()> {
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .args([&corpus, &findings])
         .env("SIGHTLINE_FUZZ_SEEDS", &corpus)
+        .env("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=16")
         .stderr(File::create(&log)?)
         .status()
         .with_context(|| format!("{name} cannot be started"))?;

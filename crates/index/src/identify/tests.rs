@@ -376,7 +376,7 @@ fn a_visit_ends_without_its_last_vectors_after_the_deadline() {
     let mut house = House::new();
     house.feed(&[input(vector("a", 1, 0, unit(3, DIMENSION))), note("a", 1, 0, 2, Some(EndReason::CameraStopped))]);
     assert_eq!(kinds(&house.visits()), [(EventKind::New, Outcome::Unknown)]);
-    house.wait(9);
+    house.wait(59);
     assert_eq!(house.events(), []);
     house.wait(2);
     let events = house.visits();

@@ -141,10 +141,10 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
     Ok(sealed(desk, &spec))
 }
 
-/// With the source sealed, if there is a secret in it.
+/// With the source sealed, if there is a secret in it. A reference is none: it is replaced where the camera is opened.
 fn sealed(desk: &Desk, spec: &CameraSpec) -> CameraSpec {
     let text = spec.source.expose();
-    let has_secret = spec.source.redacted() != text;
+    let has_secret = spec.source.redacted() != text && !text.contains("${");
     let source = if has_secret && !is_sealed(text) { SourceUrl::new(desk.key.seal(text)) } else { spec.source.clone() };
     CameraSpec { source, ..spec.clone() }
 }

@@ -22,12 +22,17 @@ pub(super) fn get(desk: &Desk, key: &PersonKey) -> Result<Person, Failure> {
 }
 
 pub(super) fn create(desk: &Desk, new: &NewPerson) -> Result<Person, Failure> {
-    let person = desk.store.create_person(new, (desk.clock)()).map_err(|error| failure(&error))?;
-    put(desk, &person)?;
-    Ok(person)
+    let _turn = desk.changing_the_gallery();
+    let reply = desk.store.create_person(new, (desk.clock)()).map_err(|error| failure(&error))?;
+    // The answer to a repeated call is the old one; the person may have another name by now, or be gone.
+    if let Ok(person) = desk.store.get_person(reply.id) {
+        put(desk, &person)?;
+    }
+    Ok(reply)
 }
 
 pub(super) fn rename(desk: &Desk, change: &RenamePerson) -> Result<Person, Failure> {
+    let _turn = desk.changing_the_gallery();
     let person = desk.store.rename_person(change.id, &change.name).map_err(|error| failure(&error))?;
     put(desk, &person)?;
     Ok(person)
@@ -42,6 +47,7 @@ fn put(desk: &Desk, person: &Person) -> Result<(), Failure> {
 }
 
 pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure> {
+    let _turn = desk.changing_the_gallery();
     let person = desk.store.merge_people(merge, (desk.clock)()).map_err(|error| failure(&error))?;
     let change = |gallery: &mut crate::gallery::Gallery| {
         gallery.merge(merge.from, merge.into);
@@ -52,6 +58,7 @@ pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure>
 }
 
 pub(super) fn remove(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
+    let _turn = desk.changing_the_gallery();
     desk.store.remove_person(key.id).map_err(|error| failure(&error))?;
     desk.gallery.follow(&desk.store, |gallery| gallery.remove(key.id)).map_err(|error| gallery_failure(&error))?;
     Ok(Nothing {})
@@ -71,6 +78,7 @@ pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Template, Failure
         desk.metrics.enroll_rejected(EnrollRejection::Vector(flaw.into()));
         return Err(Failure::new(FailureKind::Invalid, format!("no usable vector: {flaw}")));
     }
+    let _turn = desk.changing_the_gallery();
     let added = desk.store.add_template(new, (desk.clock)());
     let template = added.map_err(|error| {
         desk.metrics.enroll_rejected(match &error {

@@ -56,6 +56,7 @@ async fn open() -> Office {
         configured: vec![spec("door", "rtsp://viewer:${DOOR}@10.0.0.1/a")],
         key: SealKey::load_or_create(&folder.path().join("key")).unwrap(),
         camera_changes: tokio::sync::Mutex::default(),
+        gallery_changes: std::sync::Mutex::default(),
     };
     serve(&bus, desk, Shutdown::new()).await.unwrap();
     Office { client: ServiceClient::new(&bus), bus, store, _folder: folder }
@@ -105,6 +106,18 @@ async fn names_are_changed_and_people_joined() {
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!(found.candidates[0].name, "Bob");
     assert_eq!(call!(office, ListPeople, Nothing {}).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_call_does_not_bring_an_old_name_back() {
+    let office = open().await;
+    let new = NewPerson { name: "Ann".to_owned(), idempotency_key: Some("k".to_owned()) };
+    let ann = call!(office, CreatePerson, new.clone()).unwrap();
+    call!(office, AddTemplate, template(ann.id, unit(1, DIMENSION))).unwrap();
+    call!(office, Rename, RenamePerson { id: ann.id, name: "Anna".to_owned() }).unwrap();
+    assert_eq!(call!(office, CreatePerson, new).unwrap().id, ann.id);
+    let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap();
+    assert_eq!(found[0].candidates[0].name, "Anna");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl CenterFace {
         let iou = needs(section.nms_iou, "detector.nms_iou")?;
         Ok(Self {
             network: Network::open(runtime, store, manifest, 0)?,
-            input: NetworkInput::new(&manifest.input, width),
+            input: NetworkInput::new(&manifest.input, width, config.enlarge),
             decoder: Decoder { threshold, nms: Nms { threshold: iou, overlap: Overlap::Union, inclusive: true } },
         })
     }
@@ -54,11 +54,7 @@ impl CenterFace {
     }
 
     pub(super) fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<Detection>, InferError> {
-        self.detect_at(picture, self.input.size_for(picture.size()))
-    }
-
-    /// With a network input of exactly this size.
-    fn detect_at(&mut self, picture: Picture<'_>, size: (u32, u32)) -> Result<Vec<Detection>, InferError> {
+        let size = self.input.size_for(picture.size())?;
         let shape = [1, 3, size.1 as usize, size.0 as usize];
         let tensor = self.input.fill(picture, size)?;
         let decoder = self.decoder;
@@ -109,8 +105,9 @@ impl Decoder {
 mod tests {
     use sightline_vision::Picture;
 
-    use super::{CenterFace, Decoder};
-    use crate::detector::DetectorConfig;
+    use super::Decoder;
+    use crate::bench_support::Recorder;
+    use crate::detector::{Detector, DetectorConfig};
     use crate::golden::{self, Expected};
     use crate::session::Output;
 
@@ -128,19 +125,18 @@ mod tests {
             return;
         };
         let (runtime, store) = golden::models();
-        let config = DetectorConfig::new("centerface");
-        let manifest = store.detector("centerface").unwrap();
-        let mut network = CenterFace::open(&runtime, &store, manifest, &config).unwrap();
         let mut checked = 0;
-        for picture in &pictures {
-            let source = (picture.image.width(), picture.image.height());
-            for (key, size) in
-                [("full", network.input.size_at(source.0, source)), ("w640", network.input.size_at(640, source))]
-            {
-                let expected = &picture.record[key];
-                assert_eq!(expected["net"], serde_json::json!([size.0, size.1]), "{} {key}", picture.name);
-                let found = network.detect_at(Picture::Rgb(&picture.image), size).unwrap();
-                Expected::read(expected, "scores").compare(&found, &format!("{} {key}", picture.name));
+        for (key, width) in [("full", 0), ("w640", 640)] {
+            let config = DetectorConfig { width: Some(width), enlarge: true, ..DetectorConfig::new("centerface") };
+            let mut detector = Detector::open(&runtime, &store, &config).unwrap();
+            let inputs = Recorder::default();
+            detector.record(Some(inputs.clone()));
+            for picture in &pictures {
+                let (expected, what) = (&picture.record[key], format!("{} {key}", picture.name));
+                let found = detector.detect(Picture::Rgb(&picture.image)).unwrap();
+                let [_, _, rows, columns] = inputs.take()[0].shape;
+                assert_eq!(expected["net"], serde_json::json!([columns, rows]), "{what}");
+                Expected::read(expected, "scores").compare(&found, &what);
                 checked += found.len();
             }
         }

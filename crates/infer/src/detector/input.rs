@@ -15,34 +15,46 @@ pub(super) struct NetworkInput {
     multiple_of: u32,
     /// 0 is full size.
     width: u32,
+    enlarge: bool,
     scaler: VideoScaler,
     tensor: Vec<f32>,
 }
 
 impl NetworkInput {
-    pub(super) fn new(contract: &InputContract, width: u32) -> Self {
+    pub(super) fn new(contract: &InputContract, width: u32, enlarge: bool) -> Self {
         Self {
             normalization: contract.normalization(),
             multiple_of: contract.multiple_of,
             width,
+            enlarge,
             scaler: VideoScaler::default(),
             tensor: Vec::new(),
         }
     }
 
-    /// The size of the network's input for a picture of this size: at most `width` wide, both sides rounded up to the multiple
-    /// that the network takes (so the aspect changes a little, as in CenterFace's reference).
-    pub(super) fn size_for(&self, (width, height): (u32, u32)) -> (u32, u32) {
-        let at_most = if self.width == 0 { width } else { self.width.min(width) };
-        self.size_at(at_most, (width, height))
-    }
-
-    /// As [`NetworkInput::size_for`], with a width that may be larger than the picture's.
-    pub(super) fn size_at(&self, target: u32, (width, height): (u32, u32)) -> (u32, u32) {
+    /// The size of the network's input for a picture of this size: `width` wide, or the picture's own width if that is less and it
+    /// is not to be enlarged; both sides rounded up to the multiple that the network takes (so the aspect changes a little, as
+    /// in CenterFace's reference).
+    pub(super) fn size_for(&self, (width, height): (u32, u32)) -> Result<(u32, u32), InferError> {
+        let target = match self.width {
+            0 => width,
+            exact if self.enlarge => exact,
+            at_most => at_most.min(width),
+        };
         let scaled = (f64::from(height) * f64::from(target) / f64::from(width)).round() as u32;
         // The longest strip of a picture would otherwise round to nothing.
         let round_up = |side: u32| side.max(1).next_multiple_of(self.multiple_of);
-        (round_up(target), round_up(scaled))
+        let size = (round_up(target), round_up(scaled));
+        if size.0.max(size.1) > Planes::MAX_SIDE.next_multiple_of(self.multiple_of) {
+            let reason = format!(
+                "a picture of {width}x{height} would be enlarged to {}x{}, beyond {} pixels a side",
+                size.0,
+                size.1,
+                Planes::MAX_SIDE
+            );
+            return Err(InferError::Setting { key: "detect.width", reason });
+        }
+        Ok(size)
     }
 
     /// The picture as tensor of this size.
@@ -91,7 +103,7 @@ mod tests {
     use super::NetworkInput;
     use crate::manifest::{ColorOrder, InputContract, TensorLayout};
 
-    fn input(width: u32) -> NetworkInput {
+    fn input(width: u32, enlarge: bool) -> NetworkInput {
         let contract = InputContract {
             color: ColorOrder::Rgb,
             layout: TensorLayout::Nchw,
@@ -101,15 +113,19 @@ mod tests {
             width: 0,
             height: 0,
         };
-        NetworkInput::new(&contract, width)
+        NetworkInput::new(&contract, width, enlarge)
     }
 
     #[test]
-    fn sizes_are_multiples_and_pictures_are_not_enlarged() {
-        assert_eq!(input(640).size_for((1280, 720)), (640, 384));
-        assert_eq!(input(640).size_for((400, 300)), (416, 320));
-        assert_eq!(input(640).size_at(640, (400, 300)), (640, 480));
-        assert_eq!(input(0).size_for((1200, 630)), (1216, 640));
-        assert_eq!(input(640).size_for((16_000, 1)), (640, 32));
+    fn sizes_are_multiples_and_pictures_are_enlarged_only_when_asked() {
+        assert_eq!(input(640, false).size_for((1280, 720)).unwrap(), (640, 384));
+        assert_eq!(input(640, false).size_for((400, 300)).unwrap(), (416, 320));
+        assert_eq!(input(640, true).size_for((400, 300)).unwrap(), (640, 480));
+        assert_eq!(input(640, true).size_for((1280, 720)).unwrap(), (640, 384));
+        assert_eq!(input(0, true).size_for((1200, 630)).unwrap(), (1216, 640));
+        assert_eq!(input(640, false).size_for((16_000, 1)).unwrap(), (640, 32));
+        assert_eq!(input(0, false).size_for((16_384, 16_384)).unwrap(), (16_384, 16_384));
+        let refused = input(640, true).size_for((1, 16_000)).unwrap_err().to_string();
+        assert!(refused.contains("detect.width") && refused.contains("1x16000"), "{refused}");
     }
 }

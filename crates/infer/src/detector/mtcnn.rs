@@ -59,7 +59,10 @@ impl Default for MtcnnParams {
 
 impl MtcnnParams {
     /// The manifest's, searching from `min_face` pixels on if that is more.
-    pub(crate) fn of(manifest: &Manifest, min_face: f32) -> Result<Self, InferError> {
+    ///
+    /// # Errors
+    /// [`InferError::Manifest`] for one of another family.
+    pub fn of(manifest: &Manifest, min_face: f32) -> Result<Self, InferError> {
         let section = manifest.detector.as_ref().ok_or_else(|| manifest.missing("[detector]"))?;
         let least = section.min_face_size.ok_or_else(|| manifest.missing("detector.min_face_size"))?;
         Ok(Self {
@@ -70,7 +73,7 @@ impl MtcnnParams {
         })
     }
 
-    fn check(&self) -> Result<(), InferError> {
+    pub(super) fn check(&self) -> Result<(), InferError> {
         let refuse = |key, reason: String| Err(InferError::Setting { key, reason });
         // P-Net's cell: a smaller face would mean enlarging the picture.
         if self.min_face_size < 12 {
@@ -80,7 +83,7 @@ impl MtcnnParams {
             return refuse("factor", format!("{} is not between 0 and 1", self.factor));
         }
         if !self.thresholds.iter().all(|threshold| (0.0..=1.0).contains(threshold)) {
-            return refuse("thresholds", format!("{:?} are not from 0 to 1", self.thresholds));
+            return refuse("thresholds", format!("{:?} are not all from 0 to 1", self.thresholds));
         }
         if self.image_size == 0 || self.margin >= self.image_size {
             return refuse("margin", format!("{} leaves nothing of {}", self.margin, self.image_size));

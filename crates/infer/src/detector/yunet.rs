@@ -43,7 +43,7 @@ impl YuNet {
         let nms = Nms::union(needs(section.nms_iou, "detector.nms_iou")?);
         Ok(Self {
             network: Network::open(runtime, store, manifest, 0)?,
-            input: NetworkInput::new(&manifest.input, width),
+            input: NetworkInput::new(&manifest.input, width, config.enlarge),
             decoder: Decoder { threshold, nms },
         })
     }
@@ -53,7 +53,7 @@ impl YuNet {
     }
 
     pub(super) fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<Detection>, InferError> {
-        let size = self.input.size_for(picture.size());
+        let size = self.input.size_for(picture.size())?;
         let shape = [1, 3, size.1 as usize, size.0 as usize];
         let tensor = self.input.fill(picture, size)?;
         let decoder = self.decoder;

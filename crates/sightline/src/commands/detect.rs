@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use serde::Serialize;
+use sightline_infer::Detector;
 use sightline_vision::Picture;
 
 use crate::args::{Arguments, Detect, Output};
@@ -28,8 +29,8 @@ struct FoundFace {
 /// Goes on after a picture that cannot be read, and fails at the end.
 pub(crate) fn run(arguments: &Arguments, config: &Config, detect: &Detect) -> anyhow::Result<()> {
     let resolved = Resolved::new(config)?;
-    let runtime = Resolved::runtime(config)?;
-    let mut detector = picture::open_detector(&runtime, &resolved, &detect.detector)?;
+    let wanted = picture::detector_config(&resolved, &detect.detector)?;
+    let mut detector = Detector::open(&Resolved::runtime(config)?, &resolved.store, &wanted)?;
     let (mut found, mut unreadable) = (Vec::new(), 0);
     for path in &detect.images {
         let image = match picture::read(path) {

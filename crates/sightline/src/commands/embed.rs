@@ -37,10 +37,12 @@ struct Models {
 /// Goes on after a picture that cannot be used, and fails at the end.
 pub(crate) fn run(arguments: &Arguments, config: &Config, embed: &Embed) -> anyhow::Result<()> {
     let resolved = Resolved::new(config)?;
-    let runtime = Resolved::runtime(config)?;
     let id = embed.embedder.as_deref().unwrap_or(&resolved.embedder);
+    resolved.store.embedder(id)?;
+    let wanted = picture::detector_config(&resolved, &embed.detector)?;
+    let runtime = Resolved::runtime(config)?;
     let embedder = Embedder::open(&runtime, &resolved.store, id)?;
-    let open_detector = || picture::open_detector(&runtime, &resolved, &embed.detector);
+    let open_detector = || Detector::open(&runtime, &resolved.store, &wanted);
     let detector = (!embed.aligned).then(open_detector).transpose()?;
     let mut models = Models { detector, embedder };
     let (mut rows, mut failed) = (Vec::new(), 0);

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, command: &Models) -> a
         output::table(&["model", "kind", "license of the weights", last], &rows)?;
     }
     if broken > 0 {
-        bail!("{broken} models cannot be used: run `cargo xtask setup`");
+        bail!("{broken} models cannot be used; their states say what to do");
     }
     Ok(())
 }

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use sightline_gateway::api::{EnrolledFace, MergeInto, People, PersonName};
+use sightline_gateway::api::{MergeInto, People, PersonName};
 use sightline_wire::service::Person;
 
 use crate::args::{Arguments, Output, People as Command, UsageError};
 use crate::client::{Client, Refused};
 use crate::output;
+
+/// A picture whose template is in the gallery already, from a file of another name or found with other settings.
+const ENROLLED_BEFORE: &str = "enrolled_before";
 
 /// What became of a picture.
 #[derive(Serialize)]
@@ -73,23 +76,37 @@ fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[P
             );
         }
     };
-    let known = client.get::<People>("/people")?.people;
-    let (mut reports, mut without) = (Vec::new(), Vec::new());
-    for (name, pictures) in people {
-        let before = reports.len();
-        enroll_person(client, &known, &name, &pictures, &mut reports)?;
-        if reports[before..].iter().all(|report: &Report| report.rejected.is_some()) {
-            without.push(name);
-        }
-    }
+    let mut reports = Vec::new();
+    let outcome = enroll_people(client, people, &mut reports);
+    // Also when it broke off: what was enrolled by then is.
     match arguments.output {
         Output::Json => reports.iter().try_for_each(output::json)?,
         Output::Table => table(&reports)?,
     }
+    let without = outcome?;
     if !without.is_empty() {
         bail!("no picture was accepted of: {}", without.join(", "));
     }
     Ok(())
+}
+
+/// Those of whom no picture is in the gallery.
+fn enroll_people(
+    client: &Client,
+    people: Vec<(String, Vec<PathBuf>)>,
+    reports: &mut Vec<Report>,
+) -> Result<Vec<String>> {
+    let known = client.get::<People>("/people")?.people;
+    let mut without = Vec::new();
+    for (name, pictures) in people {
+        let before = reports.len();
+        enroll_person(client, &known, &name, &pictures, reports)?;
+        let is_in = |report: &Report| report.rejected.as_deref().is_none_or(|reason| reason == ENROLLED_BEFORE);
+        if !reports[before..].iter().any(is_in) {
+            without.push(name);
+        }
+    }
+    Ok(without)
 }
 
 fn enroll_person(
@@ -104,13 +121,12 @@ fn enroll_person(
         None => client.post("/people", &PersonName { name: name.to_owned() })?,
     };
     for picture in pictures {
-        let (rejected, quality) = match client.upload::<EnrolledFace>(&format!("/people/{}/faces", person.id), picture)
-        {
+        let (rejected, quality) = match client.enroll(person.id, picture) {
             Ok(face) => (None, Some(face.quality)),
             Err(error) => match error.downcast_ref::<Refused>() {
                 // The picture's fault; anything else stops the whole.
                 Some(refused) if (400..500).contains(&refused.status) && refused.status != 429 => {
-                    (Some(refused.reason.clone().unwrap_or_else(|| refused.detail.clone())), None)
+                    (Some(reason(refused)), None)
                 }
                 Some(_) => return Err(error),
                 None if !picture.is_file() => (Some(format!("{error:#}")), None),
@@ -120,6 +136,14 @@ fn enroll_person(
         reports.push(Report { person: name.to_owned(), file: picture.display().to_string(), rejected, quality });
     }
     Ok(())
+}
+
+fn reason(refused: &Refused) -> String {
+    // The key is made of the person and the picture: a known one with another request is this picture under another name.
+    if refused.status == 409 && refused.detail.contains("idempotency key") {
+        return ENROLLED_BEFORE.to_owned();
+    }
+    refused.reason.clone().unwrap_or_else(|| refused.detail.clone())
 }
 
 fn table(reports: &[Report]) -> Result<()> {

@@ -8,7 +8,7 @@ use sightline_stage::members;
 use sightline_stage::secret::SealKey;
 use sightline_wire::{CameraSpec, Frame, IdentifyInput, SourceUrl};
 
-use super::stages::{FRAMES, VISITS};
+use super::stages::FRAMES;
 use super::{Part, Process};
 use crate::args::StageName;
 use crate::config::reference::{Environment, expand};
@@ -28,7 +28,7 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
             IngestConfig { worker: process.worker.clone(), decode_threads: process.config.ingest.decode_threads };
         let links = IngestLinks {
             frames: process.arrow(FRAMES).outlet::<Frame>(),
-            changes: process.arrow(VISITS).outlet::<IdentifyInput>(),
+            changes: process.services().outlet::<IdentifyInput>(),
             claims: bus.table::<Claim>(CLAIMS).await?,
             resolve,
         };

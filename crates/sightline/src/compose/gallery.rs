@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use sightline_index::services::{self, Desk};
 use sightline_index::{Identify, IdentifyConfig, Metrics, SharedGallery};
 use sightline_stage::bus::Bus;
@@ -11,7 +11,7 @@ use sightline_store::Store;
 use sightline_wire::{CameraSpec, IdentifyInput, Utc};
 
 use super::cameras::{TABLE, seal_key};
-use super::stages::{VISITS, owner_by_lease, waiting};
+use super::stages::{owner_by_lease, waiting};
 use super::{Part, Process};
 use crate::args::StageName;
 
@@ -19,7 +19,7 @@ use crate::args::StageName;
 const INPUTS_AT_ONCE: usize = 64;
 
 pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
-    let visits = process.arrow(VISITS).clone();
+    let visits = process.services().clone();
     let data_dir = &process.config.data_dir;
     std::fs::create_dir_all(data_dir).with_context(|| format!("data_dir: {}", data_dir.display()))?;
     let metrics = Arc::new(Metrics::register());
@@ -41,6 +41,7 @@ async fn own(process: Arc<Process>, visits: Bus, metrics: Arc<Metrics>, stop: Sh
     let clock: sightline_index::Clock = Arc::new(Utc::now);
     let (shared, counted, time) = (Arc::clone(&process), Arc::clone(&metrics), Arc::clone(&clock));
     let (store, gallery, identify) = tokio::task::spawn_blocking(move || open(&shared, counted, time)).await??;
+    agree_on_the_gallery(&process, &store).await?;
     let desk = Desk {
         store,
         gallery: gallery.clone(),
@@ -51,13 +52,29 @@ async fn own(process: Arc<Process>, visits: Bus, metrics: Arc<Metrics>, stop: Sh
         configured: process.config.cameras.clone(),
         key: seal_key(&process)?,
         camera_changes: tokio::sync::Mutex::default(),
+        gallery_changes: std::sync::Mutex::default(),
     };
     services::serve(process.services(), desk, stop.clone()).await?;
     let (count, generation) = { (gallery.read().len(), gallery.read().generation()) };
     check.set(true, format!("{count} templates, generation {generation}"));
     let inbox = visits.inbox::<IdentifyInput>("identify").await?;
-    let runner = RunnerConfig { max_batch: INPUTS_AT_ONCE, ..RunnerConfig::new("identify", 0) };
+    let runner = RunnerConfig { max_batch: INPUTS_AT_ONCE, patient: true, ..RunnerConfig::new("identify", 0) };
     Ok(run_stage(identify, inbox, (), runner, process.health.clone(), stop).await?)
+}
+
+/// The owners of a site take turns with one gallery. One that has another would make everybody unknown and remove the cameras.
+async fn agree_on_the_gallery(process: &Process, store: &Store) -> Result<()> {
+    let reader = store.clone();
+    let ours = tokio::task::spawn_blocking(move || reader.gallery_id()).await??;
+    let theirs = process.services().table::<u64>("gallery").await?.change("id", |known| known.unwrap_or(ours)).await?;
+    ensure!(
+        ours == theirs,
+        "the gallery in data_dir {} is not the one that site \"{}\" has used so far: share one data_dir between all who run \
+         identify, or give another `site`",
+        process.config.data_dir.display(),
+        process.config.site
+    );
+    Ok(())
 }
 
 fn open(
@@ -67,6 +84,7 @@ fn open(
 ) -> Result<(Store, SharedGallery, Identify)> {
     let resolved = &process.resolved;
     let store = Store::open(&process.config.data_dir.join("sightline.db"))?;
+    store.claim()?;
     let embedder = resolved.store.identity(&resolved.embedder)?;
     let gallery = SharedGallery::load(&store, embedder.as_str(), resolved.dimension, Arc::clone(&metrics))?;
     let config = IdentifyConfig { thresholds: resolved.thresholds, min_face: process.config.identify.min_face };

@@ -1,12 +1,13 @@
 //! detect, track, embed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use sightline_detect::{Detect, DetectConfig};
 use sightline_embed::{Analyst, AnalystConfig, BestShots, Embed};
-use sightline_stage::bus::Bus;
+use sightline_stage::bus::{Bus, BusError};
 use sightline_stage::{RunnerConfig, Shutdown, run_stage};
 use sightline_track::{TrackConfig, TrackOutlets, Tracker};
 use sightline_wire::service::{Analyse, AnalyseImage, Failure, FailureKind};
@@ -14,13 +15,12 @@ use sightline_wire::{Crop, Frame, FrameFaces, IdentifyInput, Wire};
 
 use super::models::Models;
 use super::{Part, Process};
-use crate::args::StageName::{self, Embed as EmbedStage, Identify, Ingest, Track};
+use crate::args::StageName::{self, Embed as EmbedStage, Ingest, Track};
 
 /// The ends of each arrow.
 pub(super) const FRAMES: &[StageName] = &[Ingest, StageName::Detect];
 pub(super) const FACES: &[StageName] = &[StageName::Detect, Track];
 pub(super) const CROPS: &[StageName] = &[Track, EmbedStage];
-pub(super) const VISITS: &[StageName] = &[Ingest, Track, EmbedStage, Identify];
 
 /// Frames that one detector holds at a time: more would be older for nothing.
 const FRAMES_AT_ONCE: usize = 1;
@@ -75,13 +75,13 @@ async fn run_tracker(process: Arc<Process>, faces: Bus, owner: String, stop: Shu
     let inbox = faces.inbox::<FrameFaces>("track").await?;
     let outlets = TrackOutlets {
         crops: process.arrow(CROPS).outlet::<Crop>(),
-        visits: process.arrow(VISITS).outlet::<IdentifyInput>(),
+        visits: process.services().outlet::<IdentifyInput>(),
     };
     Ok(run_stage(stage, inbox, outlets, RunnerConfig::new("track", 0), process.health.clone(), stop).await?)
 }
 
 pub(super) async fn embed(process: &Arc<Process>, models: &Models) -> Result<Vec<Part>> {
-    let (crops, visits) = (process.arrow(CROPS), process.arrow(VISITS));
+    let (crops, visits) = (process.arrow(CROPS), process.services());
     let shots = process.config.embed.best_shots.as_deref();
     let shots =
         shots.map(|folder| BestShots::start(folder).with_context(|| format!("embed.best_shots: {}", folder.display())));
@@ -135,7 +135,15 @@ where
     let check = process.health.check(&format!("lease-{stage}"));
     let mut turn = 0;
     loop {
-        let Some(lease) = arrow.lease(stage, &process.worker, &check, &stop).await? else { return Ok(()) };
+        let lease = match arrow.lease(stage, &process.worker, &check, &stop).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                check.set(false, error.to_string());
+                rest(&stop).await;
+                continue;
+            }
+        };
         turn += 1;
         // Ends with the lease as well as with the process.
         let own = stop.child();
@@ -148,9 +156,28 @@ where
         watch.abort();
         let was_lost = lease.lost().is_cancelled();
         lease.release().await;
-        if stop.is_cancelled() || !was_lost {
-            return outcome;
+        match outcome {
+            outcome if stop.is_cancelled() => return outcome,
+            Err(error) if was_lost || is_outage(&error) => {
+                tracing::warn!(stage, error = format!("{error:#}"), "the broker was away; standing by");
+                rest(&stop).await;
+            }
+            Ok(()) if was_lost => tracing::warn!(stage, "the lease was lost; standing by"),
+            outcome => return outcome,
         }
-        tracing::warn!(stage, "the lease was lost; standing by");
+    }
+}
+
+/// The broker is away or slow, which passes.
+fn is_outage(error: &anyhow::Error) -> bool {
+    let passes = |cause: &BusError| matches!(cause, BusError::Request { .. } | BusError::Unreachable { .. });
+    error.chain().any(|cause| cause.downcast_ref::<BusError>().is_some_and(passes))
+}
+
+/// Before the broker is asked once more.
+async fn rest(stop: &Shutdown) {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -52,13 +52,13 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     line(format!("  decode_threads: {}", config.ingest.decode_threads), "of each camera");
     line("detect:".to_owned(), "");
     line(format!("  workers: {}", config.detect.workers), "detectors in this process");
-    let width = resolved.detector.width.map_or("full size".to_owned(), |width| width.to_string());
+    let width = resolved.auto.width.map_or("full size".to_owned(), |width| width.to_string());
     line(
         format!("  width: {}", auto(config.detect.width)),
         &format!("of the network's input, 0 is full size; auto is {width}"),
     );
     line(format!("  min_face: {}", config.detect.min_face), "smallest face reported, pixels");
-    let threshold = resolved.detector.threshold.map_or("the model's own".to_owned(), |threshold| threshold.to_string());
+    let threshold = resolved.auto.threshold.map_or("the model's own".to_owned(), |threshold| threshold.to_string());
     line(format!("  threshold: {}", auto(config.detect.threshold)), &format!("least score; auto is {threshold}"));
     line("track:".to_owned(), "");
     line(format!("  max_embeds: {}", config.track.max_embeds), "most crops of a visit that are embedded");
@@ -69,16 +69,26 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     line(format!("  best_shots: {}", json(&config.embed.best_shots)), "folder for the best picture of each visit");
     line("identify:".to_owned(), "");
     line(format!("  min_face: {}", config.identify.min_face), "smallest face that may be named, pixels");
-    let (set, found) = (&config.identify, resolved.thresholds);
-    for (key, value, found, meaning) in [
-        ("accept", set.accept, found.accept, "known from this cosine on"),
-        ("unknown", set.unknown, found.unknown, "unknown below this one"),
-        ("margin", set.margin, found.margin, "least lead over the next person"),
-        ("cluster", set.cluster, found.cluster, "unknowns this alike are one"),
+    let (set, stated) = (&config.identify, resolved.auto.thresholds);
+    for (key, value, stated, meaning) in [
+        ("accept", set.accept, stated.accept, "known from this cosine on"),
+        ("unknown", set.unknown, stated.unknown, "unknown below this one"),
+        ("margin", set.margin, stated.margin, "least lead over the next person"),
+        ("cluster", set.cluster, stated.cluster, "unknowns this alike are one"),
     ] {
-        line(format!("  {key}: {}", auto(value)), &format!("{meaning}; here {found}"));
+        line(format!("  {key}: {}", auto(value)), &format!("{meaning}; auto is {stated}"));
     }
+    secret_key(config, &mut line);
     out
+}
+
+/// Commented: the value is never shown, and most installations of one machine need none.
+fn secret_key(config: &Config, line: &mut impl FnMut(String, &str)) {
+    let state =
+        if config.secret_key.is_some() { "set, but not shown here" } else { "unset: data_dir has a key of its own" };
+    line("# secret_key: \"${SIGHTLINE_KEY}\"".to_owned(), state);
+    line("# Base64 of 32 bytes, as from `openssl rand -base64 32`; seals the passwords of cameras that are added over HTTP.".to_owned(), "");
+    line("# It must be the same on every machine that ingests cameras with passwords.".to_owned(), "");
 }
 
 fn cameras(cameras: &[CameraSpec], line: &mut impl FnMut(String, &str)) {

@@ -19,6 +19,15 @@ pub(crate) struct Resolved {
     pub(crate) thresholds: Thresholds,
     pub(crate) gates: QualityGates,
     pub(crate) track: TrackConfig,
+    pub(crate) auto: AutoValues,
+}
+
+/// What the word `auto` stands for, whether or not it is written; `None` where the detector has no such setting.
+#[derive(Clone, Debug)]
+pub(crate) struct AutoValues {
+    pub(crate) width: Option<u32>,
+    pub(crate) threshold: Option<f32>,
+    pub(crate) thresholds: Thresholds,
 }
 
 impl Profile {
@@ -54,13 +63,20 @@ impl Resolved {
         let detector = models.detector.as_deref().unwrap_or(models.profile.detector());
         let embedder = models.embedder.as_deref().unwrap_or(models.profile.embedder());
         let own = store.detector(detector).map_err(unusable)?;
-        let width =
-            config.detect.width.set().or(models.profile.width()).or(own.detector.as_ref().and_then(|d| d.width));
-        let threshold = config.detect.threshold.set().or(own.detector.as_ref().and_then(|d| d.threshold));
+        let (width, threshold) = own.detector.as_ref().map_or((None, None), |d| (d.width, d.threshold));
+        // A detector whose manifest has no width takes none, whatever the profile says.
+        let width = width.map(|width| models.profile.width().unwrap_or(width));
         let manifest = store.embedder(embedder).map_err(unusable)?;
         let (Some(section), Some(stated)) = (&manifest.embedder, &manifest.thresholds) else {
             return Err(ConfigError::Unusable(format!("the manifest of `{embedder}` has no thresholds")));
         };
+        let stated_thresholds = Thresholds {
+            accept: stated.accept,
+            unknown: stated.unknown,
+            margin: stated.margin,
+            cluster: stated.cluster,
+        };
+        let auto = AutoValues { width, threshold, thresholds: stated_thresholds };
         let set = &config.identify;
         let thresholds = Thresholds {
             accept: set.accept.or(stated.accept),
@@ -71,11 +87,17 @@ impl Resolved {
         let thresholds =
             thresholds.checked(stated.plausible).map_err(|error| ConfigError::Unusable(error.to_string()))?;
         let track = track(config)?;
-        let detector =
-            DetectorConfig { threshold, width, min_face: config.detect.min_face, ..DetectorConfig::new(detector) };
+        let detector = DetectorConfig {
+            threshold: config.detect.threshold.set().or(threshold),
+            width: config.detect.width.set().or(width),
+            min_face: config.detect.min_face,
+            ..DetectorConfig::new(detector)
+        };
+        detector.check(&store).map_err(unusable)?;
+        models.device.check().map_err(|error| ConfigError::Unusable(format!("models.device: {error}")))?;
         let (embedder, dimension) = (embedder.to_owned(), section.dimension);
         let gates = QualityGates { min_size: set.min_face as f32, ..QualityGates::default() };
-        Ok(Self { detector, embedder, dimension, thresholds, gates, track, store })
+        Ok(Self { detector, embedder, dimension, thresholds, gates, track, auto, store })
     }
 
     /// ONNX Runtime with the configured device.

@@ -74,6 +74,9 @@ fn wrong_values_are_named() {
         ("site: \"${NOBODY}\"", "site", "`NOBODY` is not set"),
         ("site: \"${file:/nowhere}\"", "site", "no such file"),
         ("site: \"${PORT\"", "site", "without `}`"),
+        ("site: \"a b\"", "site: \"a b\"", "letters, digits"),
+        ("site: \"\"", "site", "letters, digits"),
+        ("secret_key: short", "secret_key", "32 bytes"),
         ("site: [", "test.yaml is no YAML", ""),
     ] {
         let message = refused(text);
@@ -89,14 +92,15 @@ fn references_are_replaced_after_parsing() {
 #[test]
 fn what_is_printed_reads_back_and_has_no_password() {
     let config = read(
-        "bus: {nats: {url: \"nats://u:secret@h:4222\"}}\nmodels: {profile: fast}\n\
-         cameras: [{id: a, source: \"rtsp://u:secret@h/p\", fps: 2.5}]",
+        "bus: {nats: {url: \"nats://u:s3cr3t@h:4222\"}}\nmodels: {profile: fast}\n\
+         cameras: [{id: a, source: \"rtsp://u:s3cr3t@h/p\", fps: 2.5}]",
     );
     let config = config.unwrap();
     let text = print(&config, &Resolved::new(&config).unwrap());
-    assert!(!text.contains("secret") && text.contains("rtsp://u:***@h/p"), "{text}");
+    assert!(!text.contains("s3cr3t") && text.contains("rtsp://u:***@h/p"), "{text}");
     assert!(text.contains("nats://u:***@h:4222"), "{text}");
-    assert!(text.contains("accept: auto") && text.contains("here 0.93"), "{text}");
+    assert!(text.contains("accept: auto") && text.contains("auto is 0.93"), "{text}");
+    assert!(text.contains("# secret_key:") && text.contains("same on every machine"), "{text}");
     let again = read(&text).unwrap();
     assert_eq!(print(&again, &Resolved::new(&again).unwrap()), text);
     // Every key of the defaults is in it.
@@ -107,6 +111,56 @@ fn what_is_printed_reads_back_and_has_no_password() {
             assert!(text.contains(&format!("{key}:")), "{section}.{key}");
         }
     }
+}
+
+#[test]
+fn what_auto_stands_for_is_printed_beside_what_is_set() {
+    let printed = |text: &str| {
+        let config = read(text).unwrap();
+        print(&config, &Resolved::new(&config).unwrap())
+    };
+    let line = |text: &str, key: &str| {
+        let found = text.lines().find(|line| line.trim_start().starts_with(key)).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no {key} in {text}"))
+    };
+    let text = printed("detect: {width: 800, threshold: 0.7}\nidentify: {accept: 0.7, cluster: 0.8}");
+    for (key, set, auto) in [
+        ("width", "width: 800", "auto is 640"),
+        ("threshold", "threshold: 0.7", "auto is 0.5"),
+        ("accept", "accept: 0.7", "auto is 0.6"),
+    ] {
+        let line = line(&text, key);
+        assert!(line.contains(set) && line.contains(auto), "{line}");
+    }
+    assert!(line(&printed("models: {profile: fast}"), "width").contains("auto is 320"));
+    assert!(line(&printed("models: {profile: fast, detector: mtcnn}"), "width").contains("auto is full size"));
+    let key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ=";
+    let text = printed(&format!("secret_key: \"{key}\""));
+    assert!(line(&text, "# secret_key").contains("set, but not shown") && !text.contains(key), "{text}");
+}
+
+#[test]
+fn what_the_models_would_refuse_is_found_without_loading_them() {
+    let refused = |text: &str| Resolved::new(&read(text).unwrap()).unwrap_err().to_string();
+    for (text, key, rule) in [
+        ("detect: {threshold: 1.5}", "detect.threshold: 1.5", "from 0 to 1"),
+        ("detect: {width: 32}", "detect.width: 32", "from 64"),
+        ("detect: {min_face: -1}", "detect.min_face: -1", "0 or more"),
+        ("models: {profile: classic}\ndetect: {threshold: 0.6}", "detect.threshold: 0.6", "`mtcnn`"),
+        ("models: {detector: mtcnn}\ndetect: {width: 640}", "detect.width: 640", "`mtcnn`"),
+    ] {
+        let message = refused(text);
+        assert!(message.contains(key) && message.contains(rule), "{text}: {message}");
+    }
+    let classic = read("models: {profile: classic}\ndetect: {threshold: auto, min_face: 30}").unwrap();
+    assert!(Resolved::new(&classic).is_ok());
+}
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn a_device_that_is_not_compiled_in_is_refused() {
+    let message = Resolved::new(&read("models: {device: cuda}").unwrap()).unwrap_err().to_string();
+    assert!(message.contains("models.device") && message.contains("--features cuda"), "{message}");
 }
 
 #[test]

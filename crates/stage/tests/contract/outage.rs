@@ -47,7 +47,12 @@ async fn settle_all<T: Wire>(deliveries: Vec<Delivery<T>>) {
 type Seen = Arc<Mutex<BTreeMap<(String, u64), u32>>>;
 
 /// Publishes numbered messages until it is told to stop; how many.
-async fn publish_numbers(outlet: Outlet<IdentifyInput>, camera: &str, stop: Shutdown, total: Arc<AtomicU64>) -> u64 {
+async fn publish_numbers(
+    outlet: Outlet<IdentifyInput>,
+    camera: &'static str,
+    stop: Shutdown,
+    total: Arc<AtomicU64>,
+) -> u64 {
     let mut at = 0;
     while !stop.is_cancelled() {
         outlet.publish(change(camera, at)).await.unwrap();
@@ -329,7 +334,6 @@ async fn broker_and_worker_lost_after_the_outputs_were_taken(mut site: Site) {
 
 /// Restarts under a running stage: every input has its output, and nobody has to restart the stage.
 async fn a_runner_works_through_it(mut site: Site) {
-    sightline_stage::boot::init_logging(sightline_stage::boot::LogFormat::Text);
     let given = Arc::new(Mutex::new(Vec::new()));
     let stop = Shutdown::new();
     let running = tokio::spawn(run_stage(
@@ -340,22 +344,17 @@ async fn a_runner_works_through_it(mut site: Site) {
         Health::new(),
         stop.clone(),
     ));
-    let total = 300;
-    let publisher = tokio::spawn({
-        let outlet = site.peer().await.outlet();
-        async move {
-            for at in 0..total {
-                outlet.publish(change("lobby", at)).await.unwrap();
-            }
-        }
-    });
+    let (total, stop_publisher) = (Arc::new(AtomicU64::new(0)), Shutdown::new());
+    let outlet = site.peer().await.outlet();
+    let publisher = tokio::spawn(publish_numbers(outlet, "lobby", stop_publisher.clone(), Arc::clone(&total)));
     eventually("the stage is at work", async || given.lock().unwrap().len() > 30).await;
-    eprintln!("KILL");
     site.kill_server().await;
     tokio::time::sleep(MOMENT).await;
     site.restart_server();
-    eprintln!("RESTARTED");
-    tokio::time::timeout(PATIENCE, publisher).await.expect("publishing goes on").unwrap();
+    let so_far = total.load(Ordering::SeqCst);
+    eventually("publishing goes on", async || total.load(Ordering::SeqCst) > so_far + 50).await;
+    stop_publisher.trigger();
+    let total = publisher.await.unwrap();
 
     let mut downstream = site.bus.inbox::<FrameFaces>("track").await.unwrap();
     let mut seen = BTreeSet::new();
@@ -369,7 +368,6 @@ async fn a_runner_works_through_it(mut site: Site) {
     assert_eq!(seen, (0..total).collect::<BTreeSet<_>>());
     eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
     assert!(!running.is_finished());
-    eprintln!("STOP");
     stop.trigger();
     running.await.unwrap().unwrap();
     site.dead_letters(0).await;

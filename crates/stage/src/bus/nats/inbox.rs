@@ -22,8 +22,9 @@ const ACK_WAIT: Duration = Duration::from_secs(9);
 /// Messages that all workers of a stage together may hold. More would let one replica starve the others.
 const MAX_ACK_PENDING: i64 = 256;
 
-/// A broker that has been asked for messages is silent for no longer: after that the answer was lost with the connection.
-const SILENCE: Duration = Duration::from_secs(5);
+/// A broker that has been asked for messages is silent for no longer: after that the answer was lost with the connection. Less than
+/// a stage has for its shutdown.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// An acknowledgement is answered at once or never: a broker that was restarted says nothing about a delivery that it does not
 /// remember. Waited for longer than this, it would hold up the stage and its shutdown.
