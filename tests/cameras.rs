@@ -1,5 +1,7 @@
 //! Cameras that fail, come, go and move, with real streams.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

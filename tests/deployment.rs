@@ -3,6 +3,8 @@
 //!
 //! Only what a container changes is translated: mounted paths, the names of other services, and the port that each has to itself.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

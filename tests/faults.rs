@@ -1,5 +1,7 @@
 //! `kill -9` of every kind of worker and of the broker, in the middle of the work: what is stored takes effect once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! From RTSP to events, in both layouts: who is named, who is not, and which stranger is which.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 use std::path::Path;
 
 use serde_json::{Value, json};

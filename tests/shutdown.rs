@@ -1,5 +1,7 @@
 //! SIGTERM under load: what is queued is finished, in time, with exit code 0.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 use std::time::Duration;
 
 use sightline_tests::{Ledger, PATIENCE, Site, alone, assert_one_life_each, rtsp_cameras, visits, wait_until};

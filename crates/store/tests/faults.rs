@@ -1,5 +1,7 @@
 //! What goes wrong with the file, and what a killed process leaves behind.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Write};

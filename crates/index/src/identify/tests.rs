@@ -191,8 +191,8 @@ fn two_persons_at_the_same_distance_make_it_ambiguous() {
     let mut house = House::new();
     let face = unit(1, DIMENSION);
     let twin = at_cosine(&face, 0.95, 5);
-    house.enroll("Ann", &[face.clone()]);
-    house.enroll("Bea", &[twin.clone()]);
+    house.enroll("Ann", std::slice::from_ref(&face));
+    house.enroll("Bea", std::slice::from_ref(&twin));
     let between: Vec<f32> = face.iter().zip(&twin).map(|(a, b)| a + b).collect();
     let end = house.visit("door", 1, &[crate::testing::normalised(between)]);
     assert_eq!((end.outcome, end.subject.clone()), (Outcome::Ambiguous, None));
@@ -499,7 +499,7 @@ fn a_full_disk_is_a_fault_and_the_batch_takes_effect_once_there_is_room() {
 fn updates_are_told_when_they_matter() {
     let mut house = House::new();
     let face = unit(1, DIMENSION);
-    house.enroll("Ann", &[face.clone()]);
+    house.enroll("Ann", std::slice::from_ref(&face));
     house.feed(&[input(vector("a", 1, 0, at_cosine(&face, 0.62, 1)))]);
     assert_eq!(kinds(&house.visits()), [(EventKind::New, Outcome::Known)]);
     house.feed(&[input(vector("a", 1, 1, at_cosine(&face, 0.62, 1)))]);
