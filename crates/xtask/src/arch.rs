@@ -27,7 +27,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["sightline-stage"]),
 ];
 
-/// Which crates of ours a crate may know, testkit in tests aside.
+/// Which crates of ours a crate may know, [`IN_TESTS`] aside.
 const ARROWS: &[(&str, &[&str])] = &[
     ("sightline-vision", &[]),
     ("sightline-wire", &["vision"]),
@@ -48,6 +48,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sightline-tests", &["vision", "wire", "stage", "ingest", "store", "testkit"]),
     ("xtask", &[]),
 ];
+
+/// Any crate's tests may know these: the kit, and the pure one that makes pictures.
+const IN_TESTS: &[&str] = &["testkit", "vision"];
 
 /// Crates that bind native code.
 const MAY_BE_UNSAFE: &[&str] = &["sightline-infer", "sightline-ingest", "sightline-index", "sightline-testkit"];
@@ -129,7 +132,7 @@ fn check_dependencies(one: &Crate) -> Vec<String> {
     }
     for dependency in &one.dev_dependencies {
         let ours = dependency.strip_prefix("sightline-");
-        if ours.is_some_and(|other| other != "testkit" && !allowed.contains(&other)) {
+        if ours.is_some_and(|other| !IN_TESTS.contains(&other) && !allowed.contains(&other)) {
             wrong.push(format!("{}: may not know {dependency}, not even in tests", one.name));
         }
     }
