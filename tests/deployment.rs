@@ -58,16 +58,25 @@ fn start_nats(compose: &Value, folder: &Path) -> Service {
     assert!(words(&service["volumes"]).contains(&"./nats/nats.conf:/etc/nats/nats.conf:ro".to_owned()));
     let text = std::fs::read_to_string(deploy().join("nats/nats.conf")).unwrap();
     assert!(text.contains("sync_interval: always"));
+    let store = "/data/jetstream";
+    assert_eq!(service["environment"]["SIGHTLINE_NATS_STORE"], store);
+    assert!(words(&service["volumes"]).contains(&format!("nats:{store}")));
     let port = free_port().unwrap();
     let translated = text
         .replace("0.0.0.0:4222", &format!("127.0.0.1:{port}"))
-        .replace("0.0.0.0:8222", &format!("127.0.0.1:{}", free_port().unwrap()))
-        .replace("/data/jetstream", &folder.join("jetstream").display().to_string());
+        .replace("0.0.0.0:8222", &format!("127.0.0.1:{}", free_port().unwrap()));
     let file = folder.join("nats.conf");
     std::fs::write(&file, translated).unwrap();
     let binary = std::env::var("SIGHTLINE_NATS_SERVER")
         .map_or_else(|_| sightline_testkit::cached("nats/nats-server").unwrap(), PathBuf::from);
-    let child = Command::new(binary).arg("-c").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = Command::new(binary)
+        .arg("-c")
+        .arg(file)
+        .env("SIGHTLINE_NATS_STORE", folder.join("jetstream"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("nats", PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).unwrap();
     Service { child, port, log: folder.join("nats.log") }
 }

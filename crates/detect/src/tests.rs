@@ -136,8 +136,7 @@ fn overlaps(boxes: &[Rect], faces: &[sightline_wire::Face]) -> Vec<f32> {
 
 #[test]
 fn centerface_finds_everybody_in_a_frame_of_video() {
-    let Some(shared) = sightline_testkit::shared_data() else {
-        println!("SKIPPED centerface_finds_everybody_in_a_frame_of_video: needs ../shared");
+    let Some(shared) = sightline_testkit::shared_or_skip("centerface_finds_everybody_in_a_frame_of_video") else {
         return;
     };
     let photo = std::fs::read(shared.join("data/photos/group/multiface.jpg")).unwrap();

@@ -119,9 +119,9 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
     let health = Health::new();
     let starting = health.check("start");
     let listen = config.http.listen.clone();
-    let listener = tokio::net::TcpListener::bind(&listen)
-        .await
-        .with_context(|| format!("http.listen: {listen} cannot be listened on"))?;
+    let listener = tokio::net::TcpListener::bind(&listen).await.with_context(|| {
+        format!("http.listen: {listen} cannot be listened on; give another address, as in 127.0.0.1:8081")
+    })?;
     let (stages, remote) = join(&config, layout, &health, &shutdown).await?;
     let process = Arc::new(Process {
         config,

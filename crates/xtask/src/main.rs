@@ -45,7 +45,7 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Build the `sightline` binary and put it where cargo puts programs
+    /// Build `sightline` and put it, with `nats-server`, where cargo puts programs
     Install,
     /// All tests; arguments go to `cargo test`
     Test {
@@ -107,13 +107,17 @@ fn install(cache: &Cache) -> Result<()> {
     tests::build_binaries(cache)?;
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).context("there is no HOME")?;
-    let program = home.join("bin/sightline");
-    std::fs::create_dir_all(home.join("bin"))?;
-    // A running one keeps its file; the new one takes its place.
-    let beside = program.with_extension("new");
-    std::fs::copy(cache.binary("sightline"), &beside).with_context(|| beside.display().to_string())?;
-    std::fs::rename(&beside, &program)?;
-    println!("{} is ready; `sightline doctor` checks what it needs", program.display());
+    let folder = home.join("bin");
+    std::fs::create_dir_all(&folder)?;
+    for built in [cache.binary("sightline"), cache.path(cache::NATS_SERVER)] {
+        let program = folder.join(built.file_name().unwrap_or_default());
+        // A running one keeps its file; the new one takes its place.
+        let beside = program.with_extension("new");
+        std::fs::copy(&built, &beside).with_context(|| beside.display().to_string())?;
+        std::fs::rename(&beside, &program)?;
+        println!("{}", program.display());
+    }
+    println!("`sightline doctor` checks what it needs");
     Ok(())
 }
 

@@ -107,10 +107,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn real_models_tell_people_in_photos_apart() {
-    let Some(shared) = sightline_testkit::shared_data() else {
-        println!("SKIPPED real_models_tell_people_in_photos_apart: needs ../shared");
-        return;
-    };
+    let Some(shared) = sightline_testkit::shared_or_skip("real_models_tell_people_in_photos_apart") else { return };
     let runtime = Runtime::load(None, Device::Cpu, 1).unwrap();
     let store = ModelStore::default_location().unwrap();
     let detector = Detector::open(&runtime, &store, &DetectorConfig::new("centerface")).unwrap();

@@ -12,6 +12,8 @@
 //! - Everything in the denominator is warm: the file was decoded and each network run once before anything is counted. The product is not
 //!   spared its own first frame. Bare inference runs one network after the other, so that each has the caches for itself, as it never has in
 //!   the product. Both make the ratio larger rather than smaller.
+//! - Decoding alone runs flat out. A decoder that has to wait for others finds its caches cold whenever it goes on, which was measured to cost
+//!   it up to a fifth more; that too counts as the pipeline's.
 //! - The three are measured in turn, round by round, with the same meter (the kernel's CPU time of the whole process), so that a machine
 //!   that gets slower is slower for all. The result is the median of the rounds' ratios, shown with the smallest and the largest.
 

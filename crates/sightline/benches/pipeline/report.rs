@@ -14,6 +14,8 @@ use crate::run::{Layout, Run};
 
 /// Share of the reference's visits that a run must find to count.
 const SAME_VISITS: f64 = 0.95;
+/// Rounds that differ by more than this factor say little.
+const NOISY: f64 = 1.1;
 /// Largest overhead ratio; 1.10 is the aim.
 const OVERHEAD: f64 = 1.15;
 
@@ -144,6 +146,9 @@ impl Report {
         let ratios = sorted(rounds, Round::ratio);
         let (median, least, most) = (middle(&ratios), ratios[0], ratios[ratios.len() - 1]);
         println!("\noverhead: {median:.3}, median of {} rounds from {least:.3} to {most:.3}", rounds.len());
+        if most > least * NOISY {
+            println!("  the rounds differ much: the machine is busy with something else, or there are too few of them");
+        }
         let of = |value: fn(&Round) -> f64| middle(&sorted(rounds, value));
         println!("  CPU a frame, median of the rounds:     alone   in the pipeline");
         let rows: [(&str, f64, f64); 3] = [
