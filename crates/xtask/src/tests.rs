@@ -26,7 +26,7 @@ pub(crate) fn run(cache: &Cache, arguments: &[String]) -> Result<()> {
     let log = cache.path(&format!("skipped-{}.log", std::process::id()));
     std::fs::write(&log, "")?;
     let tests = Step::cargo(cache)
-        .args(["test", "--locked", "--release"])
+        .args(["test", "--locked", "--release", "--no-fail-fast"])
         .flag("--workspace", whole)
         .args(arguments)
         .env("SIGHTLINE_SKIP_LOG", &log)

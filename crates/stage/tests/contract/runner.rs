@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sightline_stage::bus::{BusError, Outlet};
@@ -23,6 +23,7 @@ on_both_buses!(
     a_rejected_item_is_dead_and_the_others_go_on,
     after_one_fault_the_batch_comes_again,
     several_faults_in_a_row_end_the_stage,
+    a_patient_stage_tries_its_batch_again,
     a_panic_ends_the_stage_and_the_message_comes_again,
     a_shutdown_finishes_what_is_under_way,
     stopped_when_nothing_waits_it_has_drained,
@@ -65,6 +66,7 @@ fn answer(input: &IdentifyInput) -> FrameFaces {
 /// A stage of the site that runs.
 struct Running {
     task: JoinHandle<Result<(), RunError>>,
+    health: Health,
     stop: Shutdown,
 }
 
@@ -81,10 +83,10 @@ impl Running {
     where
         S: Stage<In = IdentifyInput>,
     {
-        let stop = Shutdown::new();
+        let (health, stop) = (Health::new(), Shutdown::new());
         let inbox = site.bus.inbox("contract").await.unwrap();
-        let task = tokio::spawn(run_stage(stage, inbox, outlets, config, Health::new(), stop.clone()));
-        Self { task, stop }
+        let task = tokio::spawn(run_stage(stage, inbox, outlets, config, health.clone(), stop.clone()));
+        Self { task, health, stop }
     }
 
     async fn end(self) -> Result<(), RunError> {
@@ -234,6 +236,33 @@ async fn several_faults_in_a_row_end_the_stage(site: Site) {
     let mut inbox = site.bus.inbox::<IdentifyInput>("contract").await.unwrap();
     let again = take_one(&mut inbox).await;
     assert_eq!((number(&again.item).1, again.attempts), (0, 4));
+    site.dead_letters(0).await;
+}
+
+/// What it needs comes back: nothing is handed back meanwhile, and the process says that it is not ready.
+async fn a_patient_stage_tries_its_batch_again(site: Site) {
+    let disk_is_full = Arc::new(AtomicBool::new(true));
+    let (full, tries) = (Arc::clone(&disk_is_full), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&tries);
+    let stage = work(move |batch: &[IdentifyInput], out| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        if full.load(Ordering::SeqCst) {
+            return Err(Fault("the disk is full".to_owned()));
+        }
+        batch.iter().for_each(|input| out.emit(answer(input)));
+        Ok(())
+    });
+    publish(&site, 0..3).await;
+    let config = RunnerConfig { patient: true, max_faults: 1, ..RunnerConfig::new("contract", 0) };
+    let running = Running::start_with(&site, stage, site.bus.outlet(), config).await;
+    eventually("it has tried twice", async || tries.load(Ordering::SeqCst) >= 2).await;
+    assert!(!running.health.is_ready() && running.health.is_live());
+    assert_eq!(site.stored::<IdentifyInput>(&VISITS).await, 3);
+    disk_is_full.store(false, Ordering::SeqCst);
+    assert_eq!(downstream(&site, 3).await, [0, 1, 2]);
+    all_inputs_are_settled(&site).await;
+    assert!(running.health.is_ready());
+    running.stop().await.unwrap();
     site.dead_letters(0).await;
 }
 
