@@ -70,6 +70,8 @@ enum Task {
     Ci,
     /// Check who may know whom
     Arch,
+    /// Check the deployment files, and build what the image holds
+    Deploy,
     /// The models: which there are, and whether their files are right
     Models {
         #[arg(default_value = "list")]
@@ -98,6 +100,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz { target, seconds } => fuzz::run(&cache, target.as_deref(), seconds),
         Task::Ci => ci::run(&cache),
         Task::Arch => arch::run(),
+        Task::Deploy => deploy::run(&cache),
         Task::Models { command } => models::run(&cache, command),
     }
 }
