@@ -81,12 +81,18 @@ fn start_nats(compose: &Value, folder: &Path) -> Service {
     Service { child, port, log: folder.join("nats.log") }
 }
 
-fn start(service: &Value, nats: u16, folder: &Path) -> Service {
-    let port = free_port().unwrap();
+/// sightline.yaml with a data folder of this machine. Written once, before any service reads it.
+fn config(folder: &Path) -> PathBuf {
     let config = folder.join("sightline.yaml");
     let text = std::fs::read_to_string(deploy().join("sightline.yaml")).unwrap();
-    std::fs::write(&config, text.replace("data_dir: /data", &format!("data_dir: {}", folder.join("data").display())))
-        .unwrap();
+    let text = text.replace("data_dir: /data", &format!("data_dir: {}", folder.join("data").display()));
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+fn start(service: &Value, nats: u16, config: &Path) -> Service {
+    let folder = config.parent().unwrap();
+    let port = free_port().unwrap();
     assert!(words(&service["volumes"]).contains(&"./sightline.yaml:/etc/sightline/sightline.yaml:ro".to_owned()));
     let translate = |text: &str| {
         text.replace("/etc/sightline/sightline.yaml", &config.display().to_string())
@@ -138,8 +144,9 @@ fn the_composed_services_work_together_and_have_every_metric_that_is_watched() {
     let compose = compose();
     let nats = start_nats(&compose, folder.path());
     let services = ours(&compose);
+    let config = config(folder.path());
     let running: BTreeMap<&String, Service> =
-        services.iter().map(|(name, service)| (name, start(service, nats.port, folder.path()))).collect();
+        services.iter().map(|(name, service)| (name, start(service, nats.port, &config))).collect();
     for (name, service) in &running {
         let ready = wait_until(&format!("{name} is ready"), PATIENCE, || get(service.port, "/readyz").is_some());
         let log = std::fs::read_to_string(&service.log).unwrap_or_default();

@@ -104,8 +104,11 @@ fn without_login(text: &str) -> Result<(String, Option<(String, String)>), Sourc
     if url.host_str().is_none_or(str::is_empty) {
         return Err(SourceError::Part("the URL has no host"));
     }
-    // Taken as it stands, a part of the password would be a host or a path, and be shown as one.
-    if url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) || url.fragment().is_some() {
+    // Taken as it stands, a part of the password would be a host or a path, and be shown as one. The text itself is looked at: of the
+    // path, `..` may have taken the '@' away.
+    let behind_host = |c: char| matches!(c, '/' | '?' | '#') || (c == '\\' && text.starts_with("http"));
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    if rest.split_once(behind_host).is_some_and(|(_, behind)| behind.contains('@')) || url.fragment().is_some() {
         return Err(SourceError::Part(
             "in a password write / as %2F, ? as %3F and # as %23, after the host write @ as %40",
         ));
@@ -193,6 +196,8 @@ mod tests {
             "rtsp://viewer:12/ss@10.0.0.1/a",
             "http://viewer:12?ss@10.0.0.1/a",
             "http://viewer:12#ss@10.0.0.1/a",
+            "http://viewer:12/x/ss@10.0.0.1/..",
+            "http://viewer:12\\x\\ss@10.0.0.1/..",
         ] {
             let message = Source::parse(bad).unwrap_err().to_string();
             assert!(message.contains("%2F") && !message.contains("ss@"), "{message}");
