@@ -68,8 +68,9 @@ impl Cache {
     }
 }
 
-/// The checkout.
+/// The checkout. Asked for when running: this program too may have been built for another one.
 pub(crate) fn workspace() -> PathBuf {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    crates.and_then(Path::parent).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let folder = package.as_deref().and_then(Path::parent).and_then(Path::parent);
+    folder.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }

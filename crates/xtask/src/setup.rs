@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cache::{Cache, NATS_SERVER, ONNX_RUNTIME};
+use crate::cache::{self, Cache, NATS_SERVER, ONNX_RUNTIME};
+use crate::command::Step;
 use crate::models::Manifest;
 use crate::progress;
 pub(crate) use artifact::{Artifact, Make};
@@ -73,10 +74,27 @@ pub(crate) fn run(cache: &Cache) -> Result<()> {
     }
     debian::install()?;
     let made = bring(cache, artifacts()?)?;
+    take_target(cache)?;
     if made == 0 {
         println!("set-up: everything is there ({:.1} s)", started.elapsed().as_secs_f64());
     }
     Ok(())
+}
+
+/// Cargo tells by the time of a file whether it has changed since it was built, so what another checkout built last must go, or it
+/// would pass for ours. The dependencies stay.
+fn take_target(cache: &Cache) -> Result<()> {
+    let (target, workspace) = (cache.target(), cache::workspace());
+    let note = target.join("built-for");
+    let ours = workspace.display().to_string();
+    if std::fs::read_to_string(&note).is_ok_and(|last| last == ours) {
+        return Ok(());
+    }
+    if target.join("release").exists() {
+        Step::cargo(cache).args(["clean", "--quiet", "--locked", "--release", "--workspace"]).run()?;
+    }
+    std::fs::create_dir_all(&target)?;
+    std::fs::write(&note, ours).with_context(|| note.display().to_string())
 }
 
 /// What only CI needs.

@@ -23,6 +23,8 @@ pub(crate) fn run(cache: &Cache, arguments: &[String]) -> Result<()> {
         }
         false => build_binaries(cache)?,
     }
+    // The tests of the stages wait more than they compute; those of whole sites take turns by themselves.
+    let threads = std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "8".to_owned());
     let log = cache.path(&format!("skipped-{}.log", std::process::id()));
     std::fs::write(&log, "")?;
     let tests = Step::cargo(cache)
@@ -30,6 +32,7 @@ pub(crate) fn run(cache: &Cache, arguments: &[String]) -> Result<()> {
         .flag("--workspace", whole)
         .args(arguments)
         .env("SIGHTLINE_SKIP_LOG", &log)
+        .env("RUST_TEST_THREADS", threads)
         .run();
     let skipped = std::fs::read_to_string(&log)?;
     std::fs::remove_file(&log)?;
