@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sightline_testkit::RtspProcess;
 use sightline_testkit::clip;
-use sightline_tests::{ONE_OF_EACH, PATIENCE, Site, alone, brief, camera_events, rtsp_cameras, visits, wait_until};
+use sightline_tests::{
+    ONE_OF_EACH, PATIENCE, Site, brief, camera_events, rtsp_cameras, side_by_side, visits, wait_until,
+};
 
 /// A camera's kept frames so far.
 fn frames(site: &Site, camera: &str) -> f64 {
@@ -25,7 +27,7 @@ fn state_of(site: &Site, camera: &str) -> Value {
 
 #[test]
 fn video_resumes_when_the_server_comes_back() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut cameras = rtsp_cameras(&[("entrance", "cap12_edit")]).unwrap();
     let mut site = Site::one_process("").unwrap();
     site.add_camera("entrance", &cameras.url("entrance")).unwrap();
@@ -53,7 +55,7 @@ fn video_resumes_when_the_server_comes_back() {
 
 #[test]
 fn cameras_come_and_go_while_others_run() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let cameras = rtsp_cameras(&[("entrance", "cap12_edit"), ("parking", "franck")]).unwrap();
     let mut site = Site::one_process("").unwrap();
     site.add_camera("entrance", &cameras.url("entrance")).unwrap();
@@ -79,7 +81,7 @@ fn cameras_come_and_go_while_others_run() {
 
 #[test]
 fn what_is_wrong_with_a_camera_is_told_and_its_password_is_not() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mounts = [("door".to_owned(), clip("cap13_edit2").unwrap())];
     let cameras = RtspProcess::start_with_login(&mounts, "viewer", "s3cr3t-word").unwrap();
     let site = Site::one_process("").unwrap();
@@ -123,7 +125,7 @@ fn what_is_wrong_with_a_camera_is_told_and_its_password_is_not() {
 
 #[test]
 fn cameras_move_when_their_worker_is_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let cameras =
         rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
     let mut workers = vec!["ingest"];

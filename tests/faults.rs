@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sightline_testkit::clip;
 use sightline_tests::{
-    Ledger, ONE_OF_EACH, PATIENCE, Site, alone, assert_one_life_each, brief, rtsp_cameras, visits, wait_until,
+    Ledger, ONE_OF_EACH, PATIENCE, Site, assert_one_life_each, brief, rtsp_cameras, side_by_side, visits, wait_until,
 };
 
 /// The quick embedder: the more messages, the more there is to lose.
@@ -34,7 +34,7 @@ fn the_ledger_holds(workers: &[&str], trouble: impl FnOnce(&mut Site)) {
 
 #[test]
 fn nothing_is_lost_when_embed_is_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "embed", "track", "detect", "identify gateway"], |site| {
         for round in 0..3 {
             let victim = round % 2;
@@ -48,7 +48,7 @@ fn nothing_is_lost_when_embed_is_killed() {
 
 #[test]
 fn nothing_is_lost_when_identify_is_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "track", "detect", "identify gateway"], |site| {
         for _ in 0..2 {
             site.fleet.kill(3).unwrap();
@@ -60,7 +60,7 @@ fn nothing_is_lost_when_identify_is_killed() {
 
 #[test]
 fn nothing_is_lost_when_the_broker_is_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "track", "detect", "identify gateway"], |site| {
         for _ in 0..2 {
             let nats = site.nats.as_mut().unwrap();
@@ -74,7 +74,7 @@ fn nothing_is_lost_when_the_broker_is_killed() {
 
 #[test]
 fn nothing_is_lost_when_all_are_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "track", "detect", "identify gateway"], |site| {
         for worker in 0..4 {
             site.fleet.kill(worker).unwrap();
@@ -93,7 +93,7 @@ fn nothing_is_lost_when_all_are_killed() {
 
 #[test]
 fn no_frame_is_lost_when_detect_is_killed() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut site =
         Site::over_nats(&["detect", "detect", "ingest", "track", "embed", "identify gateway"], QUICK).unwrap();
     let file = clip("cap13_edit2").unwrap();
@@ -118,7 +118,7 @@ fn no_frame_is_lost_when_detect_is_killed() {
 
 #[test]
 fn another_tracker_takes_over() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let cameras = rtsp_cameras(&[("entrance", "cap12_edit")]).unwrap();
     let mut workers = vec!["track"];
     workers.extend(ONE_OF_EACH);
@@ -143,7 +143,7 @@ fn another_tracker_takes_over() {
 
 #[test]
 fn another_identify_takes_over() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "track", "detect", "identify", "identify", "gateway"], |site| {
         let standby =
             |site: &Site, worker: usize| site.readiness(worker).is_ok_and(|text| text.contains("standing by"));
@@ -159,7 +159,7 @@ fn another_identify_takes_over() {
 
 #[test]
 fn a_long_outage_of_the_broker_ends_nobody() {
-    let _turn = alone();
+    let _turn = side_by_side();
     the_ledger_holds(&["embed", "track", "detect", "ingest", "identify gateway"], |site| {
         let nats = site.nats.as_mut().unwrap();
         nats.kill().unwrap();
@@ -176,7 +176,7 @@ fn a_long_outage_of_the_broker_ends_nobody() {
 
 #[test]
 fn workers_with_every_stage_are_all_heard() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let cameras = rtsp_cameras(&[("entrance", "cap12_edit"), ("parking", "franck")]).unwrap();
     let everything = "ingest detect track embed identify";
     let mut site = Site::over_nats(&[everything, &format!("{everything} gateway")], QUICK).unwrap();
@@ -191,7 +191,7 @@ fn workers_with_every_stage_are_all_heard() {
 
 #[test]
 fn a_standby_with_another_gallery_does_not_take_over() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut site = Site::over_nats(&["identify", "gateway"], QUICK).unwrap();
     let config = std::fs::read_to_string(site.fleet.config()).unwrap();
     let data = site.folder.path().join("data").display().to_string();

@@ -22,10 +22,17 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// One process for each stage.
 pub const ONE_OF_EACH: [&str; 5] = ["ingest", "detect", "track", "embed", "identify gateway"];
 
-/// One site at a time: the machine is too small for two, and figures would not mean anything.
+/// One site at a time, for tests with a promise about time.
 pub fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Two sites at a time: most of these tests wait for something most of their time.
+pub fn side_by_side() -> MutexGuard<'static, ()> {
+    static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+    static COMING: AtomicUsize = AtomicUsize::new(0);
+    TURNS[COMING.fetch_add(1, Ordering::Relaxed) % TURNS.len()].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Running processes with everything they need; all of it goes when dropped.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sightline_testkit::{clip, shared_or_skip};
 use sightline_tests::{
-    ONE_OF_EACH, Site, alone, assert_one_life_each, frames_of, is_named, rtsp_cameras, unknown_ids, visits,
+    ONE_OF_EACH, Site, assert_one_life_each, frames_of, is_named, rtsp_cameras, side_by_side, unknown_ids, visits,
 };
 
 /// Seconds of cap12_edit at which the man's face is clear.
@@ -77,19 +77,19 @@ fn check_form(event: &Value) {
 
 #[test]
 fn people_are_recognised_in_one_process() {
-    let _turn = alone();
+    let _turn = side_by_side();
     people_are_recognised(Site::one_process("").unwrap());
 }
 
 #[test]
 fn people_are_recognised_over_nats() {
-    let _turn = alone();
+    let _turn = side_by_side();
     people_are_recognised(Site::over_nats(&ONE_OF_EACH, "").unwrap());
 }
 
 #[test]
 fn frames_stay_inside_a_worker_that_ingests_detects_and_tracks() {
-    let _turn = alone();
+    let _turn = side_by_side();
     people_are_recognised(Site::over_nats(&["ingest detect track", "embed identify gateway"], "").unwrap());
 }
 
@@ -114,7 +114,7 @@ fn the_other_man_is_never_named(profile: &str, pictures: usize, shared: &Path) {
 #[test]
 fn the_other_man_is_never_named_by_the_default_profile() {
     let Some(shared) = shared_or_skip("the_other_man_is_never_named_by_the_default_profile") else { return };
-    let _turn = alone();
+    let _turn = side_by_side();
     for pictures in [1, 6] {
         the_other_man_is_never_named("default", pictures, &shared);
     }
@@ -123,7 +123,7 @@ fn the_other_man_is_never_named_by_the_default_profile() {
 #[test]
 fn the_other_man_is_never_named_by_the_fast_profile() {
     let Some(shared) = shared_or_skip("the_other_man_is_never_named_by_the_fast_profile") else { return };
-    let _turn = alone();
+    let _turn = side_by_side();
     for pictures in [1, 6] {
         the_other_man_is_never_named("fast", pictures, &shared);
     }
@@ -132,7 +132,7 @@ fn the_other_man_is_never_named_by_the_fast_profile() {
 #[test]
 fn people_seen_from_behind_are_nobody() {
     let Some(shared) = shared_or_skip("people_seen_from_behind_are_nobody") else { return };
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut site = Site::one_process("").unwrap();
     site.enroll("A", &frames_of(&clip("cap12_edit").unwrap(), &CLEAR).unwrap()).unwrap();
     let clip = shared.join("data/clips/one-by-one-person-detection.mp4");
@@ -146,7 +146,7 @@ fn people_seen_from_behind_are_nobody() {
 
 #[test]
 fn a_stranger_who_comes_back_keeps_the_id() {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut site = Site::one_process("").unwrap();
     let file = clip("cap13_edit2").unwrap();
     for camera in ["monday", "tuesday"] {
@@ -163,7 +163,7 @@ fn a_stranger_who_comes_back_keeps_the_id() {
 #[test]
 fn small_faces_are_reported_and_never_named() {
     let Some(shared) = shared_or_skip("small_faces_are_reported_and_never_named") else { return };
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut site = Site::one_process("detect: {min_face: 12, width: 0}\n").unwrap();
     site.enroll("A", &frames_of(&clip("cap12_edit").unwrap(), &CLEAR).unwrap()).unwrap();
     // Two people walk towards the camera; their faces are 13 to 24 pixels wide.

@@ -84,12 +84,15 @@ pub(crate) enum DropReason {
     Full,
     /// Older than the queue keeps.
     Stale,
+    /// Larger than the broker takes.
+    TooLarge,
 }
 
 pub(crate) fn queue_dropped(queue: &'static str, reason: DropReason) {
     let reason = match reason {
         DropReason::Full => "full",
         DropReason::Stale => "stale",
+        DropReason::TooLarge => "too_large",
     };
     counter!("sightline_queue_dropped_total", "queue" => queue, "reason" => reason).increment(1);
 }

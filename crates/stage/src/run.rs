@@ -4,11 +4,12 @@
 //! A place for the result is reserved before a batch is pulled. Commit means: publish, wait until stored, then
 //! acknowledge.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sightline_wire::{ClockSource, Utc, Wire};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 use crate::backoff::Backoff;
 use crate::bus::{BusError, Delivery, Inbox};
@@ -20,6 +21,9 @@ use crate::stage::{Fault, Monotonic, Stage};
 
 /// A stage is ticked at least this often.
 const TICK: Duration = Duration::from_millis(250);
+
+/// Longer than it takes until the messages of a worker that died come again.
+const CAREFUL: Duration = Duration::from_secs(20);
 
 /// Unconfirmed publishes of one commit.
 const PUBLISH_WINDOW: usize = 32;
@@ -38,14 +42,24 @@ pub struct RunnerConfig {
     /// The stage depends on something that comes back, as a disk does: a batch that failed is tried again here for as long as it
     /// takes, while the process says that it is not ready. Handing it back would use up its deliveries.
     pub patient: bool,
+    /// So long after its start, and after a message that had been delivered before, a stage takes one message at a time and settles
+    /// it before the next: should one be deadly, only its own deliveries are used up, not those of the messages around it.
+    pub careful: Duration,
 }
 
 impl RunnerConfig {
-    /// The defaults for a stage's thread number `index`: batches of 16, 4 s to drain, 3 faults.
+    /// The defaults for a stage's thread number `index`: batches of 16, 4 s to drain, 3 faults, careful for 20 s.
     #[must_use]
     pub fn new(stage: &str, index: usize) -> Self {
         let thread_name = format!("{stage}-{index}");
-        Self { thread_name, max_batch: 16, drain: Duration::from_secs(4), max_faults: 3, patient: false }
+        Self {
+            thread_name,
+            max_batch: 16,
+            drain: Duration::from_secs(4),
+            max_faults: 3,
+            patient: false,
+            careful: CAREFUL,
+        }
     }
 }
 
@@ -86,9 +100,13 @@ pub enum RunError {
     },
 }
 
+/// Held by a message that is taken alone, until it is settled.
+type Turn = OwnedMutexGuard<()>;
+
 /// One batch on its way to the stage; empty for a tick.
 struct Pulled<T: Wire> {
     deliveries: Vec<Delivery<T>>,
+    turn: Option<Turn>,
 }
 
 /// One batch on its way out.
@@ -98,6 +116,7 @@ struct Computed<S: Stage> {
     rejections: Vec<(usize, String)>,
     /// The last of so many in a row.
     fault: Option<(Fault, u32)>,
+    turn: Option<Turn>,
 }
 
 /// Runs a stage until the shutdown, or until it is broken.
@@ -127,7 +146,7 @@ pub async fn run_stage<S: Stage>(
         .map_err(|error| RunError::Thread { stage: S::NAME, reason: error.to_string() })?;
 
     let work = async {
-        let pulling = pull(inbox, to_compute, config.max_batch, &metrics, &stop);
+        let pulling = pull(inbox, to_compute, &config, &metrics, &stop);
         let committing = commit::<S>(from_compute, outlets, &metrics, config.max_faults, &stop);
         let ((), outcome) = tokio::join!(pulling, committing);
         outcome
@@ -151,26 +170,31 @@ pub async fn run_stage<S: Stage>(
 async fn pull<T: Wire>(
     mut inbox: Inbox<T>,
     to_compute: mpsc::Sender<Pulled<T>>,
-    max_batch: usize,
+    config: &RunnerConfig,
     metrics: &StageMetrics,
     stop: &Shutdown,
 ) {
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let (turns, mut careful_until) = (Arc::new(Mutex::new(())), Instant::now() + config.careful);
     while !stop.is_cancelled() {
+        let turn = if Instant::now() < careful_until { Some(Arc::clone(&turns).lock_owned().await) } else { None };
         // The reservation can be cancelled; the pull cannot.
         let Ok(place) = to_compute.reserve().await else { return };
         if stop.is_cancelled() {
             return;
         }
-        match inbox.pull(max_batch, TICK).await {
+        match inbox.pull(if turn.is_some() { 1 } else { config.max_batch }, TICK).await {
             Ok(deliveries) => {
                 backoff.reset();
                 observe(&deliveries, metrics);
-                place.send(Pulled { deliveries });
+                if deliveries.iter().any(|delivery| delivery.attempts > 1) {
+                    careful_until = Instant::now() + config.careful;
+                }
+                place.send(Pulled { deliveries, turn });
             }
             Err(error) => {
                 tracing::debug!(%error, "pulling is tried again");
-                place.send(Pulled { deliveries: Vec::new() });
+                place.send(Pulled { deliveries: Vec::new(), turn: None });
                 tokio::time::sleep(backoff.next_delay()).await;
             }
         }
@@ -260,7 +284,7 @@ fn compute<S: Stage>(
     let started = Instant::now();
     let mut out = Outbox::default();
     let mut faults = 0;
-    while let Some(Pulled { deliveries }) = from_pull.blocking_recv() {
+    while let Some(Pulled { deliveries, turn }) = from_pull.blocking_recv() {
         heartbeat.beat();
         let items: Vec<S::In> = deliveries.iter().map(|delivery| delivery.item.clone()).collect();
         let began = Instant::now();
@@ -298,7 +322,7 @@ fn compute<S: Stage>(
         }
         // The commit before this one may take as long as the queue downstream is full.
         heartbeat.rest();
-        if to_commit.blocking_send(Computed { deliveries, outputs, rejections, fault }).is_err() {
+        if to_commit.blocking_send(Computed { deliveries, outputs, rejections, fault, turn }).is_err() {
             return;
         }
         heartbeat.beat();
@@ -306,7 +330,8 @@ fn compute<S: Stage>(
     let fault = stage.finish(&mut out).err().map(|fault| (fault, faults + 1));
     let (outputs, _) = out.take();
     // Nobody is left to hear it when the runner has given up already.
-    drop(to_commit.blocking_send(Computed { deliveries: Vec::new(), outputs, rejections: Vec::new(), fault }));
+    let last = Computed { deliveries: Vec::new(), outputs, rejections: Vec::new(), fault, turn: None };
+    drop(to_commit.blocking_send(last));
 }
 
 async fn commit<S: Stage>(
@@ -330,6 +355,7 @@ async fn commit<S: Stage>(
             settle(batch.deliveries, batch.rejections, metrics).await;
         }
         metrics.inflight.decrement(count as f64);
+        drop(batch.turn);
     }
     Ok(())
 }

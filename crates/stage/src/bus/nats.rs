@@ -25,6 +25,9 @@ pub(crate) use outlet::NatsOutlet;
 /// Oldest server that has what is used here (work queues with per-subject limits and discard, KV with limits).
 const OLDEST_SERVER: (i64, i64, i64) = (2, 12, 0);
 
+/// The largest picture, a 4K frame with much detail, is some megabytes as JPEG; beyond this NATS itself advises against.
+const ENOUGH_PAYLOAD: usize = 8 << 20;
+
 /// A message's checksum: JetStream keeps what it is given, but nobody checks what a foreign program puts there.
 const HEADER_SUM: &str = "Sightline-Crc32";
 
@@ -77,6 +80,14 @@ impl Connection {
             unusable(format!("JetStream does not answer ({error}): start nats-server with a jetstream section"))
         })?;
         tracing::info!(url, version, "connected to NATS");
+        let max_payload = client.max_payload();
+        if max_payload < ENOUGH_PAYLOAD {
+            tracing::warn!(
+                url,
+                max_payload,
+                "large frames and photographs will not pass: set max_payload of the NATS server to 8MB"
+            );
+        }
         let inner = Inner { client, jetstream: context, site: config.site, url };
         let connection = Self(Arc::new(inner));
         for row in &sightline_wire::subject::TABLE {

@@ -225,7 +225,9 @@ impl Outputs for Held {
 async fn hold_up(bus: Bus, given: Arc<Mutex<Vec<u64>>>, hold: Hold, stop: Shutdown) -> Result<(), RunError> {
     let stage = Answering::<Held> { given, output: PhantomData };
     let inbox = bus.inbox("contract").await.unwrap();
-    run_stage(stage, inbox, hold, RunnerConfig::new("contract", 0), Health::new(), stop).await
+    // All inputs are to be in one batch.
+    let config = RunnerConfig { careful: Duration::ZERO, ..RunnerConfig::new("contract", 0) };
+    run_stage(stage, inbox, hold, config, Health::new(), stop).await
 }
 
 async fn publish_inputs(site: &Site, count: u64) {

@@ -25,6 +25,7 @@ on_both_buses!(
     several_faults_in_a_row_end_the_stage,
     a_patient_stage_tries_its_batch_again,
     a_panic_ends_the_stage_and_the_message_comes_again,
+    what_fails_takes_no_other_with_it,
     a_shutdown_finishes_what_is_under_way,
     stopped_when_nothing_waits_it_has_drained,
     a_stage_that_hangs_does_not_keep_the_process,
@@ -281,6 +282,62 @@ async fn a_panic_ends_the_stage_and_the_message_comes_again(site: Site) {
     assert!((2..=3).contains(&again.attempts), "{}", again.attempts);
 }
 
+/// Sixteen messages, of which one fails in its own way; the others arrive.
+async fn fifteen_arrive<S>(site: &Site, stage: impl Fn() -> S, reason: &str)
+where
+    S: Stage<In = IdentifyInput, Out = FrameFaces>,
+{
+    publish(site, 0..16).await;
+    let lives = async {
+        loop {
+            let running = Running::start(site, stage(), site.bus.outlet(), 16).await;
+            match running.end().await {
+                Err(RunError::Faults { .. } | RunError::Panicked { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let others = async {
+        let letter = site.dead_letters(1).await.remove(0);
+        assert_eq!(letter.bytes, change("lobby", 7).encode().unwrap());
+        assert!(letter.reason.contains(reason), "{}", letter.reason);
+        all_inputs_are_settled(site).await;
+    };
+    tokio::select! {
+        () = lives => {},
+        () = others => {},
+    }
+    let mut numbers = downstream(site, 15).await;
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..16).filter(|at| *at != 7).collect::<Vec<_>>());
+}
+
+async fn what_fails_takes_no_other_with_it(site: Site) {
+    let stage = || {
+        work(|batch: &[IdentifyInput], out| {
+            if batch.iter().any(|input| number(input).1 == 7) {
+                return Err(Fault("this one cannot be done".to_owned()));
+            }
+            batch.iter().for_each(|input| out.emit(answer(input)));
+            Ok(())
+        })
+    };
+    fifteen_arrive(&site, stage, "failed 5 times").await;
+}
+
+/// Over NATS the same takes the deadline of an acknowledgement each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_kills_takes_no_other_with_it() {
+    let stage = || {
+        work(|batch: &[IdentifyInput], out| {
+            assert!(batch.iter().all(|input| number(input).1 != 7), "a defect that the test has made");
+            batch.iter().for_each(|input| out.emit(answer(input)));
+            Ok(())
+        })
+    };
+    fifteen_arrive(&Site::memory(), stage, "did not survive").await;
+}
+
 /// A stage that begins a batch when it comes and ends it when it is told to.
 fn slow(
     begun: Arc<AtomicUsize>,
@@ -399,7 +456,8 @@ async fn a_full_queue_downstream_stops_the_pulling(site: Site) {
         Ok(())
     });
     publish(&site, 0..40).await;
-    let running = Running::start(&site, stage, site.bus.outlet::<Frame>(), 1).await;
+    let config = RunnerConfig { max_batch: 1, careful: Duration::ZERO, ..RunnerConfig::new("contract", 0) };
+    let running = Running::start_with(&site, stage, site.bus.outlet::<Frame>(), config).await;
     eventually("the queue downstream is full", async || site.stored::<Frame>(&COMPLETE_FRAMES).await == 8).await;
     // One batch waits to be stored, one for that, one to be handed over.
     eventually("the stage stands still", async || begun.load(Ordering::SeqCst) >= 10).await;

@@ -10,7 +10,7 @@ use sightline_wire::Wire;
 use super::{Connection, HEADER_SUM};
 use crate::backoff::Backoff;
 use crate::bus::BusError;
-use crate::metrics;
+use crate::metrics::{self, DropReason};
 
 pub(crate) struct NatsOutlet<T> {
     connection: Connection,
@@ -35,7 +35,10 @@ impl<T: Wire> NatsOutlet<T> {
         let payload = item.encode()?;
         // The message itself is encoded now; what is left to fail is the broker, and that passes.
         drop(item);
-        let too_large = |limit| BusError::TooLarge { message: T::NAME, size: payload.len(), limit };
+        let too_large = |limit| {
+            metrics::queue_dropped(queue.name, DropReason::TooLarge);
+            BusError::TooLarge { message: T::NAME, size: payload.len(), limit }
+        };
         let limit = self.connection.client().max_payload();
         if payload.len() > limit {
             return Err(too_large(limit));
