@@ -180,6 +180,11 @@ impl CameraThread {
                 Some(PipelineEvent::Failed(outage)) => Some(outage),
                 // A recording waits for its own times and for the detectors.
                 None if is_file && delivered => None,
+                // It is us who keep the camera waiting.
+                None if self.frames.is_pausing() => {
+                    signs.last = Instant::now();
+                    None
+                }
                 None => signs.overdue(self.spec.stall, source),
             };
             if let Some(outage) = outage {

@@ -71,6 +71,11 @@ impl<T> FrameQueue<T> {
         true
     }
 
+    /// Whether a frame of a recording would have to wait.
+    pub(crate) fn is_pausing(&self) -> bool {
+        self.lock().pausing
+    }
+
     /// The oldest; None when the queue is closed and empty.
     pub(crate) async fn pop(&self) -> Option<T> {
         loop {

@@ -10,7 +10,7 @@ use common::{Cameras, PATIENCE, STALL, assert_in_order, live, media, rate, rtsp,
 use sightline_ingest::{Source, probe};
 use sightline_testkit::RtspProcess;
 use sightline_testkit::process::free_port;
-use sightline_wire::{CameraSpec, CameraState, ClockSource, Transport};
+use sightline_wire::{CameraSpec, CameraState, CaptureMode, ClockSource, Transport};
 
 async fn delivers_at_its_rate(transport: Transport, fps: f64) {
     let server = rtsp(&["lobby"]);
@@ -150,4 +150,16 @@ async fn an_untrusted_certificate_is_refused() {
     let said = log.last("lobby", CameraState::Unreachable).unwrap().detail;
     assert!(said.contains("certificate is not trusted"), "{said}");
     assert_eq!(log.count("lobby"), 0);
+}
+
+/// Every frame of it counts, and whoever takes them is slow: the camera waits for us, not we for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_we_keep_waiting_is_not_stalled() {
+    let server = rtsp(&["lobby"]);
+    let spec = CameraSpec { mode: CaptureMode::Complete, fps: 25.0, ..watched("lobby", server.url("lobby")) };
+    // A burst of six frames takes longer than the camera may be silent.
+    let cameras = Cameras::start_with_pause(&[spec], STALL / 2).await;
+    let log = cameras.until("slow frames", PATIENCE, |log| log.count("lobby") >= 7).await;
+    cameras.stop().await;
+    assert_eq!(log.states("lobby"), [CameraState::Connecting, CameraState::Online]);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sightline_stage::{Monotonic, Outbox};
-use sightline_wire::{CameraId, EndReason, FrameFaces, FrameSize, Utc};
+use sightline_wire::{CameraId, CaptureMode, EndReason, FrameFaces, FrameSize, Utc};
 
 use crate::associate::{Sight, associate};
 use crate::config::TrackConfig;
@@ -63,6 +63,7 @@ pub(crate) struct Camera {
     size: Option<FrameSize>,
     tracks: Vec<Track>,
     last_arrival: Monotonic,
+    mode: CaptureMode,
     metrics: CameraMetrics,
 }
 
@@ -75,6 +76,7 @@ impl Camera {
             size: None,
             tracks: Vec::new(),
             last_arrival: now,
+            mode: CaptureMode::Live,
             metrics: CameraMetrics::new(camera),
         }
     }
@@ -89,7 +91,7 @@ impl Camera {
     ) {
         let (arrival, released) = self.order.offer(frame, now);
         match arrival {
-            Arrival::Taken => self.last_arrival = now,
+            Arrival::Taken => (self.last_arrival, self.mode) = (now, frame.mode),
             Arrival::Late => self.metrics.frames_late.increment(1),
             Arrival::Duplicate => self.metrics.frames_duplicate.increment(1),
         }
@@ -100,7 +102,7 @@ impl Camera {
     pub(crate) fn tick(&mut self, now: Monotonic, shared: &Shared, out: &mut Outbox<TrackOutput>) {
         let overdue = self.order.expire(now);
         self.handle(overdue, now, shared, out);
-        let silent = shared.config.lost_after.saturating_add(crate::tracker::SILENCE);
+        let silent = shared.config.lost_after.saturating_add(crate::tracker::silence(self.mode));
         if !self.tracks.is_empty() && now.since(self.last_arrival) >= silent {
             self.stop(EndReason::CameraStopped, now, shared, out);
         }

@@ -5,16 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sightline_stage::{Fault, Monotonic, Outbox, Stage};
-use sightline_wire::{CameraId, EndReason, FrameFaces};
+use sightline_wire::{CameraId, CaptureMode, EndReason, FrameFaces};
 
 use crate::camera::{Camera, Shared};
 use crate::config::{ConfigError, TrackConfig};
 use crate::output::TrackOutput;
 
 /// A camera that sends nothing for `lost_after` and this long has stopped.
-pub(crate) const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(1);
+/// A recording of which every frame counts waits for its detectors, also until what one that died had taken comes again.
+const SILENCE_OF_A_RECORDING: Duration = Duration::from_secs(15);
 /// A camera that sends nothing for so long is forgotten. Longer than any redelivery.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
+
+/// How long beyond `lost_after` nothing may come.
+pub(crate) const fn silence(mode: CaptureMode) -> Duration {
+    match mode {
+        CaptureMode::Live => SILENCE,
+        CaptureMode::Complete => SILENCE_OF_A_RECORDING,
+    }
+}
 
 /// Follows the faces of all cameras.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sightline_vision::QualityReason;
-use sightline_wire::{EndReason, Face, FrameFaces, FrameSize, VisitId};
+use sightline_wire::{CaptureMode, EndReason, Face, FrameFaces, FrameSize, VisitId};
 
 use crate::TrackConfig;
 use crate::synthetic::{Bench, FRAME_NS, empty_frame, face_at, face_looking_like, frame};
@@ -190,6 +190,20 @@ fn a_silent_camera_ends_its_visits() {
     assert_eq!(bench.ends()[0].end, Some(EndReason::CameraStopped));
     bench.finish();
     check_books(&bench);
+}
+
+/// It only waits for a detector.
+#[test]
+fn a_silent_recording_ends_its_visits_later() {
+    let mut bench = Bench::new(TrackConfig::default());
+    for seq in 0..5 {
+        let face = face_at(400.0, 300.0, 60.0);
+        bench.frame(&FrameFaces { mode: CaptureMode::Complete, ..frame(seq, vec![face]) });
+    }
+    bench.tick(16_900);
+    assert!(bench.ends().is_empty());
+    bench.tick(17_000);
+    assert_eq!(bench.ends()[0].end, Some(EndReason::CameraStopped));
 }
 
 #[test]
