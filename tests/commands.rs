@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sightline_testkit::process::program;
 use sightline_testkit::{cache_dir, clip, shared_or_skip};
 use sightline_tests::frames_of;
@@ -283,6 +281,14 @@ fn what_a_model_does_not_take_is_a_usage_error() {
         assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{extra:?}: {code} {message}");
     }
     assert_eq!(refused(here, &["embed", "none.png", "--embedder", "nope"]).0, 2);
+    // Nothing is searched for in a picture that is the crop already.
+    for extra in [["--detector", "mtcnn"], ["--threshold", "0.5"], ["--width", "640"], ["--min-face-size", "20"]] {
+        let (code, message) = refused(here, &[&["embed", "none.png", "--aligned"], extra.as_slice()].concat());
+        assert!(
+            code == 2 && message.contains("--aligned") && message.contains(extra[0]),
+            "{extra:?}: {code} {message}"
+        );
+    }
     for (text, wanted) in [
         ("detect: {threshold: 1.5}", ["detect.threshold: 1.5", "from 0 to 1"]),
         ("detect: {width: 32}", ["detect.width: 32", "from 64"]),
@@ -298,75 +304,6 @@ fn what_a_model_does_not_take_is_a_usage_error() {
             assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{text}: {code} {message}");
         }
     }
-}
-
-/// A server that gives these answers, one to a connection, and hands out what it was asked.
-fn scripted(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let serve = move || {
-        let answer = |(status, body): (u16, String)| {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-            let (mut asked, mut buffer) = (Vec::new(), [0; 65_536]);
-            while !is_whole(&asked) {
-                let count = stream.read(&mut buffer).unwrap();
-                assert!(count > 0, "a request that broke off");
-                asked.extend_from_slice(&buffer[..count]);
-            }
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-            stream.write_all((head + &body).as_bytes()).unwrap();
-            String::from_utf8_lossy(&asked).to_ascii_lowercase()
-        };
-        answers.into_iter().map(answer).collect()
-    };
-    (url, std::thread::spawn(serve))
-}
-
-/// Whether a request has arrived with its body.
-fn is_whole(asked: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(asked).to_ascii_lowercase();
-    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
-    let end = asked.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-    match length {
-        Some(length) => asked.len() >= end + length,
-        None => !head.contains("chunked") || asked.ends_with(b"0\r\n\r\n"),
-    }
-}
-
-#[test]
-fn an_enrollment_that_breaks_off_reports_what_was_done_and_can_be_repeated() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("a.jpg"), "first").unwrap();
-    std::fs::write(folder.path().join("b.jpg"), "second").unwrap();
-    let id = "0197a3b0-0000-7000-8000-000000000001";
-    let people = json!({"people": [{"id": id, "name": "Ann", "templates": 0, "created": "2025-01-01T00:00:00.000Z"}]});
-    let face = json!({"id": 1, "person": id, "box": [0.0, 0.0, 9.0, 9.0], "quality": 0.5});
-    let broken = json!({"detail": "the disk is full"});
-    let keys: Vec<String> = [0, 1]
-        .map(|_| {
-            let answers = vec![(200, people.to_string()), (201, face.to_string()), (503, broken.to_string())];
-            let (url, server) = scripted(answers);
-            let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg", "b.jpg"];
-            let output = sightline(folder.path(), &words);
-            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-            assert!(String::from_utf8_lossy(&output.stderr).contains("the disk is full"), "{}", said(&output));
-            let text = String::from_utf8(output.stdout).unwrap();
-            let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            assert!(reports.len() == 1 && reports[0]["file"] == "a.jpg", "{text}");
-            let asked = server.join().unwrap();
-            let key = |asked: &String| {
-                asked.lines().find_map(|line| line.strip_prefix("idempotency-key:")).map(str::to_owned)
-            };
-            let keys: Vec<String> = asked.iter().filter_map(key).collect();
-            assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
-            assert!(keys.iter().all(|key| key.contains(id) && key.trim().len() <= 200), "{keys:?}");
-            keys.concat()
-        })
-        .to_vec();
-    assert_eq!(keys[0], keys[1]);
 }
 
 #[test]

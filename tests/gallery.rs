@@ -1,12 +1,17 @@
-//! People over the real service: what is acknowledged survives, what is refused says why.
+//! People over the real service and from the command line: what is acknowledged survives, what is refused says why.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use sightline_testkit::process::program;
 use sightline_testkit::{clip, shared_or_skip};
-use sightline_tests::{PATIENCE, Site, alone, frames_of, wait_until};
+use sightline_tests::{PATIENCE, Site, alone, frames_of, side_by_side, wait_until};
 use tempfile::TempDir;
 
 fn names(site: &Site) -> Vec<(String, u64)> {
@@ -129,12 +134,9 @@ fn a_folder_of_people_is_enrolled_and_found() {
     let _turn = alone();
     let site = Site::one_process("").unwrap();
     let run = |words: &[&str]| {
-        let program = sightline_testkit::process::program("sightline").unwrap();
-        let output = std::process::Command::new(program)
-            .args(["--server", &site.fleet.base_url(), "-o", "json"])
-            .args(words)
-            .output()
-            .unwrap();
+        let server = site.fleet.base_url();
+        let words = [&["--server", &server, "-o", "json"], words].concat();
+        let output = sightline(site.folder.path(), &words);
         let lines = String::from_utf8(output.stdout).unwrap();
         let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (output.status.code(), rows)
@@ -163,6 +165,47 @@ fn a_folder_of_people_is_enrolled_and_found() {
     }
 }
 
+#[test]
+fn stills_are_not_seen_in_the_width_of_the_cameras() {
+    let Some(shared) = shared_or_skip("stills_are_not_seen_in_the_width_of_the_cameras") else { return };
+    let _turn = side_by_side();
+    // Its cameras are looked at in 320 pixels.
+    let site = Site::one_process("models: {profile: fast}\n").unwrap();
+    let photos = shared.join("data/photos");
+    for (file, faces) in [("group/solvay_conference_1927.png", 29), ("single/obama3.jpg", 1)] {
+        let answer = found(&site, &std::fs::read(photos.join(file)).unwrap());
+        assert_eq!(answer["faces"].as_array().unwrap().len(), faces, "{file}");
+    }
+}
+
+#[test]
+fn a_process_has_few_arenas() {
+    let _turn = side_by_side();
+    let site = Site::one_process("").unwrap();
+    let picture = frames_of(&clip("cap12_edit").unwrap(), &[8.0]).unwrap().remove(0);
+    site.enroll("Adam", &[picture]).unwrap();
+    let (_, process) = site.fleet.processes().remove(0);
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let (threads, heaps) = (std::fs::read_dir(format!("/proc/{process}/task")).unwrap().count(), heaps(&maps));
+    println!("{threads} threads, {heaps} heaps");
+    // Beside the main one there is one arena, whose heaps hold 64 MiB each. With an arena for each thread there are 11.
+    assert!(threads > 8 && heaps <= 6, "{heaps} heaps of arenas for {threads} threads");
+}
+
+/// How many heaps of glibc's arenas there are: they begin at multiples of 64 MiB, a used and a reserved part that fill 64 MiB together.
+fn heaps(maps: &str) -> usize {
+    const HEAP: u64 = 64 << 20;
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    for line in maps.lines().filter(|line| line.split_whitespace().count() == 5) {
+        let (from, to) = line.split(' ').next().and_then(|range| range.split_once('-')).unwrap();
+        let number = |text| u64::from_str_radix(text, 16).unwrap();
+        parts.push((number(from), number(to)));
+    }
+    let whole =
+        |pair: &[(u64, u64)]| pair[0].0.is_multiple_of(HEAP) && pair[0].1 == pair[1].0 && pair[1].1 - pair[0].0 == HEAP;
+    parts.windows(2).filter(|pair| whole(pair)).count()
+}
+
 /// A folder of people with the same pictures.
 fn copied_under_other_names(people: &Path) -> TempDir {
     let copies = TempDir::new().unwrap();
@@ -177,4 +220,124 @@ fn copied_under_other_names(people: &Path) -> TempDir {
         }
     }
     copies
+}
+
+fn sightline(folder: &Path, words: &[&str]) -> Output {
+    Command::new(program("sightline").unwrap()).current_dir(folder).args(words).output().unwrap()
+}
+
+/// Both outputs.
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A server that gives these answers, one to a connection, and hands out what it was asked.
+fn scripted(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let answer = |(status, body): (u16, String)| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let (mut asked, mut buffer) = (Vec::new(), [0; 65_536]);
+            while !is_whole(&asked) {
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "a request that broke off");
+                asked.extend_from_slice(&buffer[..count]);
+            }
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all((head + &body).as_bytes()).unwrap();
+            String::from_utf8_lossy(&asked).to_ascii_lowercase()
+        };
+        answers.into_iter().map(answer).collect()
+    };
+    (url, std::thread::spawn(serve))
+}
+
+/// Whether a request has arrived with its body.
+fn is_whole(asked: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(asked).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let end = asked.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    match length {
+        Some(length) => asked.len() >= end + length,
+        None => !head.contains("chunked") || asked.ends_with(b"0\r\n\r\n"),
+    }
+}
+
+#[test]
+fn an_enrollment_that_breaks_off_reports_what_was_done_and_can_be_repeated() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.jpg"), "first").unwrap();
+    std::fs::write(folder.path().join("b.jpg"), "second").unwrap();
+    let id = "0197a3b0-0000-7000-8000-000000000001";
+    let people = json!({"people": [{"id": id, "name": "Ann", "templates": 0, "created": "2025-01-01T00:00:00.000Z"}]});
+    let face = json!({"id": 1, "person": id, "box": [0.0, 0.0, 9.0, 9.0], "quality": 0.5});
+    let broken = json!({"detail": "the disk is full"});
+    let keys: Vec<String> = [0, 1]
+        .map(|_| {
+            let answers = vec![(200, people.to_string()), (201, face.to_string()), (503, broken.to_string())];
+            let (url, server) = scripted(answers);
+            let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg", "b.jpg"];
+            let output = sightline(folder.path(), &words);
+            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+            assert!(String::from_utf8_lossy(&output.stderr).contains("the disk is full"), "{}", said(&output));
+            let text = String::from_utf8(output.stdout).unwrap();
+            let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert!(reports.len() == 1 && reports[0]["file"] == "a.jpg", "{text}");
+            let asked = server.join().unwrap();
+            let key = |asked: &String| {
+                asked.lines().find_map(|line| line.strip_prefix("idempotency-key:")).map(str::to_owned)
+            };
+            let keys: Vec<String> = asked.iter().filter_map(key).collect();
+            assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
+            assert!(keys.iter().all(|key| key.contains(id) && key.trim().len() <= 200), "{keys:?}");
+            keys.concat()
+        })
+        .to_vec();
+    assert_eq!(keys[0], keys[1]);
+}
+
+/// A page with one person.
+fn page(name: &str, next: Option<&str>) -> (u16, String) {
+    let id = "0197a3b0-0000-7000-8000-000000000001";
+    let person = json!({"id": id, "name": name, "templates": 0, "created": "2025-01-01T00:00:00.000Z"});
+    (200, json!({"people": [person], "next": next}).to_string())
+}
+
+#[test]
+fn all_pages_of_people_are_listed_and_a_name_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let (url, server) = scripted(vec![page("Ann & Bob", Some("Ann & Bob")), page("Zoe", None)]);
+    let output = sightline(folder.path(), &["--server", &url, "-o", "json", "people", "list"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let listed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(listed.iter().map(|person| person["name"].clone()).collect::<Vec<_>>(), ["Ann & Bob", "Zoe"]);
+    let asked = server.join().unwrap();
+    assert!(asked[0].contains("after=&") && asked[1].contains("after=ann%20%26%20bob&"), "{asked:?}");
+
+    let (url, server) = scripted(vec![page("Zoë", None), (204, String::new())]);
+    let output = sightline(folder.path(), &["--server", &url, "people", "remove", "Zoë"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let asked = server.join().unwrap();
+    assert!(asked[0].contains("/people?name=zo%c3%ab "), "{asked:?}");
+    assert!(asked[1].starts_with("delete /api/v1/people/0197a3b0"), "{asked:?}");
+}
+
+#[test]
+fn a_picture_that_was_enrolled_before_is_known_by_the_reason() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.jpg"), "a picture").unwrap();
+    for (reason, status, reported) in [("key_reused", 0, "enrolled_before"), ("other_model", 1, "in whatever words")] {
+        let conflict = json!({"detail": "in whatever words", "reason": reason});
+        let (url, server) = scripted(vec![page("Ann", None), (409, conflict.to_string())]);
+        let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg"];
+        let output = sightline(folder.path(), &words);
+        server.join().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), &report["rejected"]), (Some(status), &json!(reported)), "{}", said(&output));
+    }
 }

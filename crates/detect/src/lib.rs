@@ -7,7 +7,7 @@
 mod metrics;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use sightline_infer::{AssessedFace, FaceDetector, assess_faces};
 use sightline_stage::{Fault, Outbox, Stage};
@@ -28,26 +28,22 @@ pub struct DetectConfig {
 /// Finds the faces of frames.
 #[derive(Debug)]
 pub struct Detect<D> {
-    /// Shared with the analysis of stills in the same process.
-    detector: Arc<Mutex<D>>,
+    detector: D,
     model: Arc<str>,
     config: DetectConfig,
     metrics: HashMap<CameraId, CameraMetrics>,
 }
 
 impl<D: FaceDetector> Detect<D> {
-    /// A stage that uses `detector`, whose lock it takes for the time of a frame.
-    ///
-    /// # Errors
-    /// [`Fault`] when another thread broke down while it used the detector.
-    pub fn new(detector: Arc<Mutex<D>>, config: DetectConfig) -> Result<Self, Fault> {
-        let model = detector.lock().map_err(|_| poisoned())?.model_id().into();
-        Ok(Self { detector, model, config, metrics: HashMap::new() })
+    /// A stage with this detector.
+    pub fn new(detector: D, config: DetectConfig) -> Self {
+        let model = detector.model_id().into();
+        Self { detector, model, config, metrics: HashMap::new() }
     }
 
     fn faces(&mut self, frame: &Frame) -> Result<Vec<Face>, Fault> {
         let picture = Picture::Planes(&frame.planes);
-        let found = self.detector.lock().map_err(|_| poisoned())?.detect(picture);
+        let found = self.detector.detect(picture);
         let mut found = found.map_err(|error| Fault::from_error(&error))?;
         found.retain(|face| face.bbox.width().min(face.bbox.height()) >= self.config.min_face);
         Ok(assess_faces(picture, found, &self.config.gates).into_iter().map(face).collect())
@@ -89,10 +85,6 @@ fn face(assessed: AssessedFace) -> Face {
         flaw,
         crop: CropPicture { image: Arc::new(cut.image), face: cut.face, landmarks: cut.landmarks },
     }
-}
-
-fn poisoned() -> Fault {
-    Fault("the detector broke down in the middle of a picture".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The stage with a made-up detector, and with a real one where its weights are.
 
-use std::sync::{Arc, Mutex};
 
 use sightline_infer::{Detection, Detector, DetectorConfig, Device, FaceDetector, InferError, ModelStore, Runtime};
 use sightline_stage::{Outbox, Stage};
@@ -52,7 +51,7 @@ fn config() -> DetectConfig {
 }
 
 fn run(fake: Fake, frames: &[Frame]) -> Vec<FrameFaces> {
-    let mut stage = Detect::new(Arc::new(Mutex::new(fake)), config()).unwrap();
+    let mut stage = Detect::new(fake, config());
     let mut out = Outbox::default();
     stage.process(frames, &mut out).unwrap();
     let (outputs, rejections) = out.take();
@@ -110,7 +109,7 @@ fn broken_numbers_are_left_out() {
 
 #[test]
 fn a_broken_model_is_a_fault_and_sends_nothing() {
-    let mut stage = Detect::new(Arc::new(Mutex::new(Fake(Err("out of memory")))), config()).unwrap();
+    let mut stage = Detect::new(Fake(Err("out of memory")), config());
     let fault = stage.process(&[frame(0, (320, 240))], &mut Outbox::default()).unwrap_err();
     assert!(fault.to_string().contains("out of memory"), "{fault}");
 }
@@ -149,7 +148,7 @@ fn centerface_finds_everybody_in_a_frame_of_video() {
     let store = ModelStore::default_location().unwrap();
     let model = DetectorConfig { width: Some(640), ..DetectorConfig::new("centerface") };
     let detector = Detector::open(&runtime, &store, &model).unwrap();
-    let mut stage = Detect::new(Arc::new(Mutex::new(detector)), config()).unwrap();
+    let mut stage = Detect::new(detector, config());
     let mut out = Outbox::default();
     stage.process(&[Frame { planes, ..frame(0, (16, 16)) }], &mut out).unwrap();
     let answer = &out.take().0[0];

@@ -17,7 +17,7 @@ pub struct AnalystConfig {
     pub gates: QualityGates,
 }
 
-/// Analyses stills with the models of the stages, taking turns with them.
+/// Analyses stills with a detector of its own, and with the embedder of a stage, taking turns with it.
 #[derive(Debug)]
 pub struct Analyst<D, E> {
     detector: Arc<Mutex<D>>,

@@ -1,7 +1,7 @@
 //! What the API takes and gives, as JSON; the command line uses the same types.
 
 use serde::{Deserialize, Serialize};
-use sightline_wire::service::{CameraStatus, Candidate, Person};
+use sightline_wire::service::{CameraStatus, Candidate};
 use sightline_wire::{Outcome, PersonId};
 
 /// `POST /api/v1/people` and `PATCH /api/v1/people/{id}`.
@@ -18,13 +18,6 @@ pub struct PersonName {
 pub struct MergeInto {
     /// Who stays.
     pub into: PersonId,
-}
-
-/// `GET /api/v1/people`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct People {
-    /// By name.
-    pub people: Vec<Person>,
 }
 
 /// `POST /api/v1/people/{id}/faces`.

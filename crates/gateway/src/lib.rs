@@ -134,6 +134,10 @@ impl From<Failure> for Problem {
             FailureKind::Timeout => 504,
             FailureKind::Internal => 500,
         };
-        Self::new(status, failure.message)
+        let problem = Self::new(status, failure.message);
+        match failure.reason {
+            Some(reason) => problem.with("reason", reason.as_str()),
+            None => problem,
+        }
     }
 }

@@ -1,21 +1,43 @@
 //! `/api/v1/people`.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use sightline_wire::PersonId;
 use sightline_wire::service::{
-    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person,
-    PersonKey, RemovePerson, Rename, RenamePerson,
+    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, PeopleAfter,
+    PeoplePage, Person, PersonKey, RemovePerson, Rename, RenamePerson,
 };
 
-use crate::api::{EnrolledFace, MergeInto, People, PersonName};
+use crate::api::{EnrolledFace, MergeInto, PersonName};
 use crate::body::{self, Id, JsonBody};
 use crate::problem::Problem;
 use crate::{Gateway, recognize};
 
-pub(crate) async fn list(State(gateway): State<Gateway>) -> Result<Json<People>, Problem> {
-    Ok(Json(People { people: gateway.call::<ListPeople>(Nothing {}).await? }))
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// The `next` of the page before.
+    #[serde(default)]
+    after: String,
+    #[serde(default = "hundred")]
+    limit: u32,
+    name: Option<String>,
+}
+
+const fn hundred() -> u32 {
+    100
+}
+
+/// A page by name, or the person of a name.
+pub(crate) async fn list(
+    State(gateway): State<Gateway>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<PeoplePage>, Problem> {
+    let Query(Asked { after, limit, name }) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
+    Ok(Json(gateway.call::<ListPeople>(PeopleAfter { after, limit, name }).await?))
 }
 
 pub(crate) async fn get(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<Json<Person>, Problem> {

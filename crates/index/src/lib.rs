@@ -31,4 +31,5 @@ pub use fusion::{fuse, weight_of};
 pub use gallery::{Gallery, GalleryError, PersonHit, SharedGallery};
 pub use identify::{Clock, Identify, IdentifyConfig};
 pub use metrics::{EnrollRejection, Metrics, VectorFlawKind};
+pub use native::limit_arenas;
 pub use output::IdentifyOutput;

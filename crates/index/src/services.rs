@@ -15,8 +15,8 @@ use sightline_stage::table::Table;
 use sightline_store::{Store, StoreError};
 use sightline_wire::CameraSpec;
 use sightline_wire::service::{
-    AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera,
-    GetPerson, ListCameras, ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
+    AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, FailureReason,
+    GetCamera, GetPerson, ListCameras, ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
 };
 use tokio::sync::watch;
 
@@ -26,7 +26,7 @@ use crate::identify::Clock;
 use crate::metrics::Metrics;
 use crate::mirror;
 
-/// Most events of one page.
+/// Most events, or people, of one page: far below what a message or a client's answer may hold.
 const LONGEST_PAGE: u32 = 1000;
 
 /// Longest that a call for events waits for the first one; below the deadline of every caller.
@@ -52,6 +52,8 @@ pub struct Desk {
     pub key: SealKey,
     /// Held by whoever changes a camera.
     pub camera_changes: tokio::sync::Mutex<()>,
+    /// Told whenever the table of desired cameras may have fallen behind the store.
+    pub cameras_behind: tokio::sync::Notify,
     /// Held by whoever changes the gallery, so that the index follows in the order of the store.
     pub gallery_changes: std::sync::Mutex<()>,
 }
@@ -81,7 +83,8 @@ pub async fn serve(bus: &Bus, desk: Desk, shutdown: Shutdown) -> Result<(), BusE
     }
     let desk = Arc::new(desk);
     cameras::publish_all(&desk).await?;
-    blocking::<ListPeople>(bus, &desk, &shutdown, |desk, _| people::list(desk)).await?;
+    tokio::spawn(cameras::catch_up(Arc::clone(&desk), shutdown.clone()));
+    blocking::<ListPeople>(bus, &desk, &shutdown, people::list).await?;
     blocking::<GetPerson>(bus, &desk, &shutdown, people::get).await?;
     blocking::<CreatePerson>(bus, &desk, &shutdown, people::create).await?;
     blocking::<Rename>(bus, &desk, &shutdown, people::rename).await?;
@@ -154,7 +157,13 @@ fn failure(error: &StoreError) -> Failure {
     if matches!(kind, FailureKind::Internal | FailureKind::Unavailable) {
         tracing::error!(%error, "a call failed");
     }
-    Failure::new(kind, error.to_string())
+    let reason = match error {
+        StoreError::NameTaken { .. } => Some(FailureReason::NameTaken),
+        StoreError::OtherModel { .. } => Some(FailureReason::OtherModel),
+        StoreError::KeyReused { .. } => Some(FailureReason::KeyReused),
+        _ => None,
+    };
+    Failure { reason, ..Failure::new(kind, error.to_string()) }
 }
 
 fn gallery_failure(error: &GalleryError) -> Failure {

@@ -254,8 +254,8 @@ pub(crate) struct Embed {
     /// Id of the embedder's manifest [default: the configuration's]
     #[arg(long)]
     pub(crate) embedder: Option<String>,
-    /// The pictures already are the network's input crops
-    #[arg(long)]
+    /// The pictures already are the network's input crops: nothing is searched for
+    #[arg(long, conflicts_with = "DetectorArguments")]
     pub(crate) aligned: bool,
     #[command(flatten)]
     pub(crate) detector: DetectorArguments,

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use sightline_gateway::api::{EnrolledFace, People};
+use sightline_gateway::api::EnrolledFace;
 use sightline_wire::PersonId;
-use sightline_wire::service::Person;
+use sightline_wire::service::{PeoplePage, Person};
 use ureq::http::Response;
 use ureq::typestate::WithBody;
 use ureq::unversioned::multipart::{Form, Part};
@@ -20,6 +20,9 @@ use crate::args::Arguments;
 
 /// Longer than the server takes for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// People of one request.
+const PAGE: u32 = 500;
 
 /// A server.
 pub(crate) struct Client {
@@ -33,7 +36,7 @@ pub(crate) struct Client {
 pub(crate) struct Refused {
     pub(crate) status: u16,
     pub(crate) detail: String,
-    /// For a face that cannot be enrolled.
+    /// Which of several refusals it is, for programs.
     pub(crate) reason: Option<String>,
 }
 
@@ -83,9 +86,30 @@ impl Client {
         if let Ok(id) = named.parse::<PersonId>() {
             return self.get(&format!("/people/{id}"));
         }
-        let people: People = self.get("/people")?;
-        let found = people.people.into_iter().find(|person| person.name == named);
+        let found = self.person_named(named)?;
         found.ok_or_else(|| anyhow!("there is no person named \"{named}\"; `sightline people list` shows all"))
+    }
+
+    /// The person of exactly this name.
+    pub(crate) fn person_named(&self, name: &str) -> Result<Option<Person>> {
+        let page: PeoplePage = self.read(self.agent.get(self.url("/people")).query("name", name).call())?;
+        // A server that did not look for the name would have sent others.
+        Ok(page.people.into_iter().find(|person| person.name == name))
+    }
+
+    /// Everybody, by name, page by page.
+    pub(crate) fn people(&self) -> Result<Vec<Person>> {
+        let (mut people, mut after) = (Vec::new(), String::new());
+        loop {
+            let asked = self.agent.get(self.url("/people")).query("after", &after).query("limit", PAGE.to_string());
+            let page: PeoplePage = self.read(asked.call())?;
+            people.extend(page.people);
+            match page.next {
+                // Names only rise; a server that went round in circles would keep us for ever.
+                Some(next) if next > after => after = next,
+                _ => return Ok(people),
+            }
+        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -4,6 +4,7 @@ mod cameras;
 mod gallery;
 mod models;
 mod stages;
+mod stills;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ const IO_THREADS: usize = 2;
 
 /// After a stage's predecessors have ended: how long what they left behind may take.
 const DRAIN: Duration = Duration::from_millis(1500);
+
+/// After a signal the process ends within this, whatever hangs: less than the 10 s after which container engines kill.
+const ALL_ENDED: Duration = Duration::from_secs(8);
 
 /// How often the samples of histograms are counted, whether or not anybody scrapes them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -191,7 +195,7 @@ async fn join(
 /// Starts every part, from the last to the first, so that nobody speaks before somebody listens; then waits, and ends them from
 /// the first to the last, so that what is under way arrives.
 async fn work(process: &Arc<Process>, shutdown: &Shutdown, starting: &health::Check) -> Result<()> {
-    let models = Models::open(process).await?;
+    let mut models = Models::open(process).await?;
     let mut parts: Vec<Part> = Vec::new();
     if process.has(StageName::Identify) {
         parts.push(gallery::start(process)?);
@@ -203,7 +207,7 @@ async fn work(process: &Arc<Process>, shutdown: &Shutdown, starting: &health::Ch
         parts.push(stages::track(process));
     }
     if process.has(StageName::Detect) {
-        parts.extend(stages::detect(process, &models).await?);
+        parts.extend(stages::detect(process, &mut models).await?);
     }
     if process.has(StageName::Ingest) {
         parts.push(cameras::start(process)?);
@@ -238,18 +242,29 @@ async fn wait(parts: &mut Vec<Part>, shutdown: &Shutdown) -> Result<()> {
     }
 }
 
+/// Ends the parts from the first to the last; the threads of one stage end together.
 async fn finish(parts: Vec<Part>) -> Result<()> {
+    let at_last = tokio::time::Instant::now() + ALL_ENDED;
     let mut outcome = Ok(());
-    for part in parts {
-        let deadline = tokio::time::Instant::now() + DRAIN;
-        while (part.waiting)() > 0 && tokio::time::Instant::now() < deadline {
+    for stage in parts.chunk_by(|one, next| one.name == next.name) {
+        let deadline = at_last.min(tokio::time::Instant::now() + DRAIN);
+        while stage.iter().any(|part| (part.waiting)() > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        part.stop.trigger();
+        stage.iter().for_each(|part| part.stop.trigger());
+        let over = || stage.iter().all(|part| part.task.is_finished());
+        while !over() && tokio::time::Instant::now() < at_last {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    for part in parts {
         let name = part.name.as_str();
-        let ended = match part.task.await {
-            Ok(ended) => ended.with_context(|| format!("{name} did not end well")),
-            Err(_) => Err(anyhow!("{name} panicked")),
+        let ended = match tokio::time::timeout_at(at_last, part.task).await {
+            Ok(Ok(ended)) => ended.with_context(|| format!("{name} did not end well")),
+            Ok(Err(_)) => Err(anyhow!("{name} panicked")),
+            Err(_) => {
+                Err(anyhow!("{name} was still at work {ALL_ENDED:?} after the signal; what it had is redelivered"))
+            }
         };
         if let Err(error) = &ended {
             tracing::error!(stage = name, error = format!("{error:#}"), "ended with an error");

@@ -4,6 +4,8 @@
 //! A place for the result is reserved before a batch is pulled. Commit means: publish, wait until stored, then
 //! acknowledge.
 
+mod patience;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,11 +15,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 use crate::backoff::Backoff;
 use crate::bus::{BusError, Delivery, Inbox};
-use crate::health::{Check, Health, Heartbeat};
+use crate::health::{Health, Heartbeat};
 use crate::metrics::{StageMetrics, seconds};
 use crate::outbox::{Outbox, Outputs};
 use crate::shutdown::Shutdown;
 use crate::stage::{Fault, Monotonic, Stage};
+use patience::Patience;
 
 /// A stage is ticked at least this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -210,42 +213,6 @@ fn observe<T: Wire>(deliveries: &[Delivery<T>], metrics: &StageMetrics) {
         if let Some(stamp) = delivery.item.stamp().filter(|stamp| stamp.clock != ClockSource::File) {
             #[expect(clippy::cast_precision_loss, reason = "an age in nanoseconds, shown in seconds")]
             metrics.frame_age.record((now.ns_since(stamp.capture) as f64 / 1e9).max(0.0));
-        }
-    }
-}
-
-/// Waits with a stage for what it needs.
-struct Patience {
-    check: Check,
-    stop: Shutdown,
-    backoff: Backoff,
-    waiting: bool,
-}
-
-impl Patience {
-    fn new(check: Check, stop: &Shutdown) -> Self {
-        check.set(true, "works");
-        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
-        Self { check, stop: stop.clone(), backoff, waiting: false }
-    }
-
-    /// Says what is wrong and waits; false when the process is to end.
-    fn wait(&mut self, stage: &'static str, fault: &Fault, heartbeat: &Heartbeat) -> bool {
-        tracing::error!(stage, %fault, "the stage cannot work; its batch is tried again");
-        self.check.set(false, fault.to_string());
-        self.waiting = true;
-        let until = Instant::now() + self.backoff.next_delay();
-        while Instant::now() < until && !self.stop.is_cancelled() {
-            heartbeat.beat();
-            std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
-        }
-        !self.stop.is_cancelled()
-    }
-
-    fn over(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            self.check.set(true, "works");
-            self.backoff.reset();
         }
     }
 }

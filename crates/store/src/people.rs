@@ -54,6 +54,29 @@ impl Store {
         })
     }
 
+    /// At most `limit` persons whose names come after `after`, by name. Names are unique, so a name is a cursor.
+    ///
+    /// # Errors
+    /// The file's failures.
+    pub fn people_after(&self, after: &str, limit: u32) -> Result<Vec<Person>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE name > ? ORDER BY name LIMIT ?"))?;
+            let people = statement.query_and_then(params![after, limit], read_person)?;
+            people.collect()
+        })
+    }
+
+    /// The person of exactly this name.
+    ///
+    /// # Errors
+    /// The file's failures.
+    pub fn person_named(&self, name: &str) -> Result<Option<Person>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE name = ?"))?;
+            statement.query_and_then([name], read_person)?.next().transpose()
+        })
+    }
+
     /// One person.
     ///
     /// # Errors

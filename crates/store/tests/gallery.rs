@@ -38,6 +38,21 @@ fn people_are_created_listed_renamed_and_removed() {
 }
 
 #[test]
+fn people_are_read_page_by_page_and_by_name() {
+    let (_folder, store) = new_store();
+    let people: Vec<_> = ["Zoe", "adam", "Ä", "Ann", "Ann 2"].iter().map(|name| person(&store, name)).collect();
+    let names = |after: &str, limit| {
+        store.people_after(after, limit).unwrap().into_iter().map(|person| person.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("", 3), ["Ann", "Ann 2", "Zoe"]);
+    assert_eq!(names("Zoe", 3), ["adam", "Ä"]);
+    assert_eq!(names("Ann 1, who has gone", 1), ["Ann 2"]);
+    assert!(names("Ä", 3).is_empty() && names("", 0).is_empty());
+    assert_eq!(store.person_named("Ä").unwrap().as_ref(), Some(&people[2]));
+    assert_eq!(store.person_named("ann").unwrap(), None);
+}
+
+#[test]
 fn bad_names_are_refused() {
     let (_folder, store) = new_store();
     person(&store, "Ann");

@@ -40,12 +40,39 @@ pub enum FailureKind {
     Internal,
 }
 
+/// Which of several failures of one kind it is, for programs that do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// There is another person of this name.
+    NameTaken,
+    /// The idempotency key was used for a request with another content.
+    KeyReused,
+    /// The gallery holds another model's vectors.
+    OtherModel,
+}
+
+impl FailureReason {
+    /// As JSON has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NameTaken => "name_taken",
+            Self::KeyReused => "key_reused",
+            Self::OtherModel => "other_model",
+        }
+    }
+}
+
 /// The failure of a call, as both transports carry it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct Failure {
     /// What kind.
     pub kind: FailureKind,
+    /// Which of its kind, where that makes a difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailureReason>,
     /// One sentence: the thing, the place, the way out.
     pub message: String,
 }
@@ -54,7 +81,13 @@ impl Failure {
     /// A failure of this kind.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, reason: None, message: message.into() }
+    }
+
+    /// The same with a reason.
+    #[must_use]
+    pub fn because(self, reason: FailureReason) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 }
 
@@ -87,6 +120,26 @@ pub struct Person {
     pub templates: u32,
     /// When the person was added.
     pub created: Utc,
+}
+
+/// Asks for people in the order of their names (by code points).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleAfter {
+    /// [`PeoplePage::next`] of the page before; empty for the first page.
+    pub after: String,
+    /// At most so many; a page has a thousand at most.
+    pub limit: u32,
+    /// Only the person of exactly this name.
+    pub name: Option<String>,
+}
+
+/// Some of the people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeoplePage {
+    /// By name.
+    pub people: Vec<Person>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
 }
 
 /// Names a person by id.
@@ -262,8 +315,8 @@ pub struct CameraKey {
 }
 
 call!(
-    /// All people, by name.
-    ListPeople, "people.list", Nothing => Vec<Person>
+    /// The people after a cursor, by name, or the one of a name.
+    ListPeople, "people.list", PeopleAfter => PeoplePage
 );
 call!(
     /// One person.

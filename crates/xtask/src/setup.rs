@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::cache::{self, Cache, NATS_SERVER, ONNX_RUNTIME};
 use crate::command::Step;
 use crate::models::Manifest;
-use crate::progress;
+use crate::progress::Progress;
 pub(crate) use artifact::{Artifact, Make};
 use package::Package;
 pub(crate) use package::{PackageRef, Registry};
@@ -113,9 +113,10 @@ fn bring(cache: &Cache, artifacts: Vec<Artifact>) -> Result<usize> {
             missing.push(artifact);
         }
     }
+    let progress = Progress::new(missing.len());
     for artifact in &missing {
         let what = format!("{} from {}", artifact.path(), artifact.package());
-        progress::show(&what, || artifact.make(cache)).with_context(|| {
+        progress.piece(&what, || artifact.make(cache)).with_context(|| {
             format!(
                 "{what} cannot be had; what is broken in {} may be deleted and is fetched again",
                 cache.folder().display()

@@ -9,7 +9,7 @@ const PEOPLE: &str = "/api/v1/people";
 #[test]
 fn people_live_from_create_to_remove() {
     let house = House::new();
-    assert_eq!(house.get(PEOPLE).json(200), json!({"people": []}));
+    assert_eq!(house.get(PEOPLE).json(200), json!({"people": [], "next": null}));
     let created = house.json("POST", PEOPLE, &json!({"name": "Zoë"})).json(201);
     assert_eq!((&created["name"], &created["templates"]), (&json!("Zoë"), &json!(0)));
     assert!(created["created"].as_str().unwrap().ends_with('Z'));
@@ -26,6 +26,30 @@ fn people_live_from_create_to_remove() {
     house.get(&one).problem(404);
     house.delete(&one).problem(404);
     house.json("PATCH", &one, &json!({"name": "Zoe"})).problem(404);
+}
+
+#[test]
+fn people_come_in_pages_and_by_name() {
+    let house = House::new();
+    let names = ["Ann", "Bob & Co", "Zoë"];
+    names.iter().for_each(|name| drop(house.person(name)));
+    let page = |query: &str| {
+        let page = house.get(&format!("{PEOPLE}{query}")).json(200);
+        let names = page["people"].as_array().unwrap().iter().map(|person| person["name"].clone()).collect::<Vec<_>>();
+        (json!(names), page["next"].clone())
+    };
+    assert_eq!(page(""), (json!(names), json!(null)));
+    assert_eq!(page("?limit=2"), (json!(names[..2]), json!("Bob & Co")));
+    assert_eq!(page("?limit=2&after=Bob%20%26%20Co"), (json!(names[2..]), json!(null)));
+    assert_eq!(page("?name=Zo%C3%AB"), (json!(names[2..]), json!(null)));
+    assert_eq!(page("?name=Zoe"), (json!([]), json!(null)));
+    for i in 0..100 {
+        house.person(&format!("Person {i}"));
+    }
+    assert_eq!(page("").0.as_array().unwrap().len(), 100, "a hundred unless asked otherwise");
+    for query in ["?limit=-1", "?limit=x", "?page=2", "?name=a&name=b"] {
+        house.get(&format!("{PEOPLE}{query}")).problem(422);
+    }
 }
 
 #[test]
@@ -58,7 +82,7 @@ fn names_that_the_service_refuses_are_unprocessable() {
     for name in ["", "  ", "a\nb", "a\u{0}b", &"x".repeat(201)] {
         house.json("POST", PEOPLE, &json!({"name": name})).problem(422);
     }
-    assert_eq!(house.get(PEOPLE).json(200), json!({"people": []}));
+    assert_eq!(house.get(PEOPLE).json(200), json!({"people": [], "next": null}));
     house.json("POST", PEOPLE, &json!({"name": "ä".repeat(200)})).json(201);
 }
 
@@ -71,7 +95,7 @@ fn the_same_idempotency_key_creates_once() {
     };
     let first = create("key 1", "Bob").json(201);
     assert_eq!(create("key 1", "Bob").json(201), first);
-    create("key 1", "Ann").problem(409);
+    assert_eq!(create("key 1", "Ann").problem(409)["reason"], "key_reused");
     create("key 2", "Bob").problem(409);
     create(&"k".repeat(200), "Ann").json(201);
     assert_eq!(house.get(PEOPLE).json(200)["people"].as_array().unwrap().len(), 2);

@@ -65,7 +65,7 @@ fn refused<T>(kind: FailureKind, why: impl Into<String>) -> Result<T, Failure> {
 impl World {
     /// Serves every call until the shutdown.
     pub(super) async fn serve(self: &Arc<Self>, bus: &Bus, stop: &Shutdown) {
-        self.answer::<ListPeople>(bus, stop, |world, _| Ok(world.people())).await;
+        self.answer::<ListPeople>(bus, stop, |world, asked| Ok(world.people_after(asked))).await;
         self.answer::<GetPerson>(bus, stop, |world, key| world.person(key.id)).await;
         self.answer::<CreatePerson>(bus, stop, Self::create).await;
         self.answer::<Rename>(bus, stop, Self::rename).await;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sightline_stage::Shutdown;
+use sightline_stage::backoff::Backoff;
 use sightline_stage::bus::BusError;
 use sightline_stage::secret::is_sealed;
 use sightline_store::CameraStateRow;
@@ -11,11 +14,16 @@ use sightline_wire::{CameraId, CameraSpec, SourceUrl};
 
 use super::{Desk, failure, on_disk};
 
+/// Publishing all cameras again is given so long: what the broker never answers must not keep others from changing cameras.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(30);
+
 /// Makes the table of desired cameras equal to configuration and store; what else stands in it is removed.
 pub(super) async fn publish_all(desk: &Desk) -> Result<(), BusError> {
-    let unreadable = |reason: String| BusError::Request { what: "reading the cameras", reason };
+    let unreadable = |failure: Failure| BusError::Request { what: "reading the cameras", reason: failure.message };
+    let store = desk.store.clone();
+    let stored = on_disk(move || store.list_cameras().map_err(|error| failure(&error))).await.map_err(unreadable)?;
     let mut wanted: BTreeMap<String, CameraSpec> = BTreeMap::new();
-    for spec in desk.store.list_cameras().map_err(|error| unreadable(error.to_string()))? {
+    for spec in stored {
         wanted.insert(spec.id.to_string(), spec);
     }
     for spec in &desk.configured {
@@ -31,6 +39,37 @@ pub(super) async fn publish_all(desk: &Desk) -> Result<(), BusError> {
         }
     }
     Ok(())
+}
+
+/// Until the shutdown: after a change that the table did not take, publishes everything until it does.
+pub(super) async fn catch_up(desk: Arc<Desk>, stop: Shutdown) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = desk.cameras_behind.notified() => {}
+        }
+        loop {
+            let publish = async {
+                let _turn = desk.camera_changes.lock().await;
+                publish_all(&desk).await
+            };
+            // Dropped at once when another owner may have taken over.
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = tokio::time::timeout(PUBLISH_WITHIN, publish) => outcome,
+            };
+            let silent = |_| Err(BusError::Request { what: "publishing the cameras", reason: "no answer".to_owned() });
+            let Err(error) = outcome.unwrap_or_else(silent) else { break };
+            tracing::warn!(%error, "the ingest workers do not know all cameras yet; publishing them again");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(backoff.next_delay()) => {}
+            }
+        }
+        backoff.reset();
+        tracing::info!("the ingest workers know all cameras again");
+    }
 }
 
 /// Sealing twice gives two texts, so what is sealed is compared open.
@@ -89,7 +128,7 @@ async fn write(
         Ok(spec)
     })
     .await?;
-    desk.cameras.put(id.as_str(), &spec).await.map_err(|error| unavailable(&error))?;
+    desk.cameras.put(id.as_str(), &spec).await.map_err(|error| behind(&desk, &error))?;
     let shared = Arc::clone(&desk);
     on_disk(move || get(&shared, &CameraKey { id })).await
 }
@@ -102,7 +141,7 @@ pub(super) async fn remove(desk: Arc<Desk>, key: CameraKey) -> Result<Nothing, F
         shared.store.remove_camera(&id).map_err(|error| failure(&error))
     })
     .await?;
-    desk.cameras.delete(key.id.as_str()).await.map_err(|error| unavailable(&error))?;
+    desk.cameras.delete(key.id.as_str()).await.map_err(|error| behind(&desk, &error))?;
     Ok(Nothing {})
 }
 
@@ -176,6 +215,9 @@ fn missing(id: &CameraId) -> Failure {
     Failure::new(FailureKind::NotFound, format!("camera \"{id}\" does not exist"))
 }
 
-fn unavailable(error: &BusError) -> Failure {
-    Failure::new(FailureKind::Unavailable, format!("stored, but the ingest workers do not know it yet: {error}"))
+/// The change is in the store and stays there; whoever keeps the table up to it is told.
+fn behind(desk: &Desk, error: &BusError) -> Failure {
+    desk.cameras_behind.notify_one();
+    let message = format!("stored, but the ingest workers do not know it yet (they are told again and again): {error}");
+    Failure::new(FailureKind::Unavailable, message)
 }

@@ -2,19 +2,29 @@
 
 use sightline_store::{StoreError, check_unit_vector};
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson,
-    SearchPeople, SearchResult, Template,
+    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter, PeoplePage, Person,
+    PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
 };
 
-use super::{Desk, failure, gallery_failure};
+use super::{Desk, LONGEST_PAGE, failure, gallery_failure};
 use crate::metrics::EnrollRejection;
 
 /// Most vectors and most people of one search.
 const MOST_VECTORS: usize = 256;
 const MOST_PEOPLE: usize = 1000;
 
-pub(super) fn list(desk: &Desk) -> Result<Vec<Person>, Failure> {
-    desk.store.list_people().map_err(|error| failure(&error))
+pub(super) fn list(desk: &Desk, asked: &PeopleAfter) -> Result<PeoplePage, Failure> {
+    if let Some(name) = &asked.name {
+        let found = desk.store.person_named(name).map_err(|error| failure(&error))?;
+        return Ok(PeoplePage { people: found.into_iter().collect(), next: None });
+    }
+    let limit = asked.limit.clamp(1, LONGEST_PAGE);
+    // One more tells whether there is a next page.
+    let mut people = desk.store.people_after(&asked.after, limit + 1).map_err(|error| failure(&error))?;
+    let more = people.len() > limit as usize;
+    people.truncate(limit as usize);
+    let next = if more { people.last().map(|person| person.name.clone()) } else { None };
+    Ok(PeoplePage { people, next })
 }
 
 pub(super) fn get(desk: &Desk, key: &PersonKey) -> Result<Person, Failure> {

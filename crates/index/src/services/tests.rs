@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sightline_stage::Shutdown;
-use sightline_stage::bus::Bus;
+use sightline_stage::bus::{Bus, NatsConfig};
 use sightline_stage::secret::{SealKey, is_sealed};
 use sightline_stage::service::ServiceClient;
 use sightline_store::Store;
+use sightline_testkit::NatsServer;
 use sightline_wire::service::{
-    AddTemplate, CameraKey, CameraStatus, CreateCamera, CreatePerson, Events, EventsAfter, FailureKind, GetCamera,
-    GetPerson, ListCameras, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey,
-    PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search, SearchPeople,
+    AddTemplate, CameraKey, CameraStatus, CreateCamera, CreatePerson, Events, EventsAfter, FailureKind, FailureReason,
+    GetCamera, GetPerson, ListCameras, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter,
+    PeoplePage, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search, SearchPeople,
 };
 use sightline_wire::{CameraSpec, Outcome, PersonId};
 
@@ -42,20 +43,26 @@ fn spec(id: &str, source: &str) -> CameraSpec {
 }
 
 async fn open() -> Office {
+    let bus = Bus::memory();
+    open_with(bus.clone(), bus).await
+}
+
+/// The desired cameras may be on a bus of their own, to be taken away.
+async fn open_with(bus: Bus, cameras: Bus) -> Office {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("s.db")).unwrap();
     let metrics = Arc::new(Metrics::register());
-    let bus = Bus::memory();
     let desk = Desk {
         gallery: SharedGallery::load(&store, EMBEDDER, DIMENSION, metrics.clone()).unwrap(),
         store: store.clone(),
         thresholds: Thresholds { accept: 0.60, unknown: 0.45, margin: 0.08, cluster: 0.65 },
         clock: Arc::new(|| START),
         metrics,
-        cameras: bus.table("cameras").await.unwrap(),
+        cameras: cameras.table("cameras").await.unwrap(),
         configured: vec![spec("door", "rtsp://viewer:${DOOR}@10.0.0.1/a")],
         key: SealKey::load_or_create(&folder.path().join("key")).unwrap(),
         camera_changes: tokio::sync::Mutex::default(),
+        cameras_behind: tokio::sync::Notify::new(),
         gallery_changes: std::sync::Mutex::default(),
     };
     serve(&bus, desk, Shutdown::new()).await.unwrap();
@@ -97,7 +104,7 @@ async fn names_are_changed_and_people_joined() {
     let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
     call!(office, AddTemplate, template(ann.id, unit(1, DIMENSION))).unwrap();
     let taken = call!(office, Rename, RenamePerson { id: bob.id, name: "Ann".to_owned() }).unwrap_err();
-    assert_eq!(taken.kind, FailureKind::Conflict);
+    assert_eq!((taken.kind, taken.reason), (FailureKind::Conflict, Some(FailureReason::NameTaken)));
     call!(office, Rename, RenamePerson { id: ann.id, name: "Anna".to_owned() }).unwrap();
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!(found.candidates[0].name, "Anna");
@@ -105,7 +112,39 @@ async fn names_are_changed_and_people_joined() {
     assert_eq!((one.id, one.templates), (bob.id, 1));
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!(found.candidates[0].name, "Bob");
-    assert_eq!(call!(office, ListPeople, Nothing {}).unwrap().len(), 1);
+    assert_eq!(people(&office, "", 10).await.people.len(), 1);
+}
+
+async fn people(office: &Office, after: &str, limit: u32) -> PeoplePage {
+    call!(office, ListPeople, PeopleAfter { after: after.to_owned(), limit, name: None }).unwrap()
+}
+
+#[tokio::test]
+async fn people_are_told_page_by_page_and_never_all_at_once() {
+    let office = open().await;
+    for number in 0..1002 {
+        let new = NewPerson { name: format!("Person {number:04}"), idempotency_key: None };
+        office.store.create_person(&new, START).unwrap();
+    }
+    let (mut after, mut names) = (String::new(), Vec::new());
+    loop {
+        let page = people(&office, &after, 250).await;
+        assert!(page.people.len() <= 250);
+        names.extend(page.people.into_iter().map(|person| person.name));
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(names, (0..1002).map(|number| format!("Person {number:04}")).collect::<Vec<_>>());
+    // The last page may be full; whatever is asked for, there are bounds.
+    assert_eq!(people(&office, "Person 0751", 250).await.next, None);
+    assert_eq!(people(&office, "", u32::MAX).await.people.len(), 1000);
+    assert_eq!(people(&office, "", 0).await.people.len(), 1);
+    let named = |name: &str| PeopleAfter { after: String::new(), limit: 10, name: Some(name.to_owned()) };
+    let found = call!(office, ListPeople, named("Person 0815")).unwrap();
+    assert_eq!((found.people.len(), found.people[0].name.as_str(), found.next), (1, "Person 0815", None));
+    assert!(call!(office, ListPeople, named("Person")).unwrap().people.is_empty());
 }
 
 #[tokio::test]
@@ -136,7 +175,7 @@ async fn templates_that_cannot_be_compared_are_refused() {
     assert_eq!(kind(template(PersonId::generate(), unit(1, DIMENSION))).await.kind, FailureKind::NotFound);
     let other = NewTemplate { embedder: "dlib@0".to_owned(), ..template(ann.id, unit(1, DIMENSION)) };
     let refused = kind(other).await;
-    assert_eq!(refused.kind, FailureKind::Conflict);
+    assert_eq!((refused.kind, refused.reason), (FailureKind::Conflict, Some(FailureReason::OtherModel)));
     assert!(refused.message.contains("models.profile"), "{}", refused.message);
     let other = SearchPeople { embedder: "dlib@0".to_owned(), ..look_up(unit(1, DIMENSION)) };
     assert_eq!(call!(office, Search, other).unwrap_err().kind, FailureKind::Conflict);
@@ -148,7 +187,9 @@ async fn the_same_key_enrolls_once() {
     let ann = person(&office, "Ann").await;
     let new = NewTemplate { idempotency_key: Some("k".to_owned()), ..template(ann.id, unit(1, DIMENSION)) };
     let first = call!(office, AddTemplate, new.clone()).unwrap();
-    assert_eq!(call!(office, AddTemplate, new).unwrap(), first);
+    assert_eq!(call!(office, AddTemplate, new.clone()).unwrap(), first);
+    let renamed = call!(office, AddTemplate, NewTemplate { origin: "b.jpg".to_owned(), ..new }).unwrap_err();
+    assert_eq!((renamed.kind, renamed.reason), (FailureKind::Conflict, Some(FailureReason::KeyReused)));
     assert_eq!(call!(office, GetPerson, PersonKey { id: ann.id }).unwrap().templates, 1);
 }
 
@@ -214,4 +255,44 @@ async fn passwords_are_sealed_kept_and_never_sent_elsewhere() {
     assert!(table.get("yard").await.unwrap().is_none());
     let gone = call!(office, GetCamera, CameraKey { id: "yard".parse().unwrap() }).unwrap_err();
     assert_eq!(gone.kind, FailureKind::NotFound);
+}
+
+/// Waits until the table of desired cameras has these and no others.
+async fn published(bus: &Bus, wanted: &[&str]) {
+    let table = bus.table::<CameraSpec>("cameras").await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        // Until the broker is back there is no answer.
+        let found = match &table {
+            Ok(table) => table.all().await.map(|all| all.into_keys().collect::<Vec<_>>()).ok(),
+            Err(_) => None,
+        };
+        if found.as_ref().is_some_and(|found| found == wanted) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{found:?} instead of {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_the_broker_missed_is_published_when_it_is_back() {
+    let mut server = NatsServer::start().unwrap();
+    let config = NatsConfig { url: server.url(), credentials: None, site: "test".to_owned() };
+    let broker = Bus::nats(config).await.unwrap();
+    let office = open_with(Bus::memory(), broker.clone()).await;
+    call!(office, CreateCamera, spec("yard", "test://")).unwrap();
+    published(&broker, &["door", "yard"]).await;
+
+    server.kill().unwrap();
+    // Only the store has these. What the client of the broker still holds and sends later is of the camera below alone.
+    office.store.put_camera(&spec("roof", "test://")).unwrap();
+    office.store.remove_camera(&"yard".parse().unwrap()).unwrap();
+    // Longer than the broker is waited for.
+    let patience = Duration::from_secs(30);
+    let missed =
+        office.client.call::<CreateCamera>(&spec("lobby", "test://"), Bytes::new(), patience).await.unwrap_err();
+    assert_eq!(missed.kind, FailureKind::Unavailable, "{missed}");
+    server.restart().unwrap();
+    published(&broker, &["door", "lobby", "roof"]).await;
 }

@@ -91,7 +91,7 @@ impl Chain {
         let detect = DetectConfig { min_face: SMALLEST_REPORTED, gates };
         let track = TrackConfig { reorder_frames: 0, ..TrackConfig::default() };
         Ok(Self {
-            detect: Detect::new(Arc::new(Mutex::new(detector)), detect)?,
+            detect: Detect::new(detector, detect),
             track: Tracker::new(track, "bench".into())?,
             embed: Embed::new(Arc::new(Mutex::new(embedder)))?,
             detect_calls,

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use sightline_gateway::api::{MergeInto, People, PersonName};
-use sightline_wire::service::Person;
+use sightline_gateway::api::{MergeInto, PersonName};
+use sightline_wire::service::{FailureReason, Person};
 
 use crate::args::{Arguments, Output, People as Command, UsageError};
 use crate::client::{Client, Refused};
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, command: &Command) -> Result<()> {
 }
 
 fn list(arguments: &Arguments, client: &Client) -> Result<()> {
-    show(arguments, &client.get::<People>("/people")?.people)
+    show(arguments, &client.people()?)
 }
 
 fn show(arguments: &Arguments, people: &[Person]) -> Result<()> {
@@ -96,11 +96,10 @@ fn enroll_people(
     people: Vec<(String, Vec<PathBuf>)>,
     reports: &mut Vec<Report>,
 ) -> Result<Vec<String>> {
-    let known = client.get::<People>("/people")?.people;
     let mut without = Vec::new();
     for (name, pictures) in people {
         let before = reports.len();
-        enroll_person(client, &known, &name, &pictures, reports)?;
+        enroll_person(client, &name, &pictures, reports)?;
         let is_in = |report: &Report| report.rejected.as_deref().is_none_or(|reason| reason == ENROLLED_BEFORE);
         if !reports[before..].iter().any(is_in) {
             without.push(name);
@@ -109,15 +108,9 @@ fn enroll_people(
     Ok(without)
 }
 
-fn enroll_person(
-    client: &Client,
-    known: &[Person],
-    name: &str,
-    pictures: &[PathBuf],
-    reports: &mut Vec<Report>,
-) -> Result<()> {
-    let person = match known.iter().find(|person| person.name == name) {
-        Some(person) => person.clone(),
+fn enroll_person(client: &Client, name: &str, pictures: &[PathBuf], reports: &mut Vec<Report>) -> Result<()> {
+    let person = match client.person_named(name)? {
+        Some(person) => person,
         None => client.post("/people", &PersonName { name: name.to_owned() })?,
     };
     for picture in pictures {
@@ -139,11 +132,13 @@ fn enroll_person(
 }
 
 fn reason(refused: &Refused) -> String {
-    // The key is made of the person and the picture: a known one with another request is this picture under another name.
-    if refused.status == 409 && refused.detail.contains("idempotency key") {
-        return ENROLLED_BEFORE.to_owned();
+    match &refused.reason {
+        // The key is made of the person and the picture: a known one with another request is this picture under another name.
+        Some(reason) if reason == FailureReason::KeyReused.as_str() => ENROLLED_BEFORE.to_owned(),
+        // Of the face.
+        Some(reason) if refused.status == 422 => reason.clone(),
+        _ => refused.detail.clone(),
     }
-    refused.reason.clone().unwrap_or_else(|| refused.detail.clone())
 }
 
 fn table(reports: &[Report]) -> Result<()> {

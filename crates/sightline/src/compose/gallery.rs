@@ -52,6 +52,7 @@ async fn own(process: Arc<Process>, visits: Bus, metrics: Arc<Metrics>, stop: Sh
         configured: process.config.cameras.clone(),
         key: seal_key(&process)?,
         camera_changes: tokio::sync::Mutex::default(),
+        cameras_behind: tokio::sync::Notify::new(),
         gallery_changes: std::sync::Mutex::default(),
     };
     services::serve(process.services(), desk, stop.clone()).await?;

@@ -36,12 +36,12 @@ pub(super) fn waiting<T: Wire>(bus: &Bus) -> Arc<dyn Fn() -> usize + Send + Sync
     Arc::new(move || bus.unfinished::<T>())
 }
 
-pub(super) async fn detect(process: &Arc<Process>, models: &Models) -> Result<Vec<Part>> {
+pub(super) async fn detect(process: &Arc<Process>, models: &mut Models) -> Result<Vec<Part>> {
     let (frames, faces) = (process.arrow(FRAMES), process.arrow(FACES));
     let mut parts = Vec::new();
-    for (index, detector) in models.detectors.iter().enumerate() {
+    for (index, detector) in models.detectors.drain(..).enumerate() {
         let config = DetectConfig { min_face: process.config.detect.min_face, gates: process.resolved.gates };
-        let stage = Detect::new(Arc::clone(detector), config).map_err(|fault| anyhow::anyhow!("{fault}"))?;
+        let stage = Detect::new(detector, config);
         let inbox = frames.inbox::<Frame>("detect").await?;
         let runner = RunnerConfig { max_batch: FRAMES_AT_ONCE, ..RunnerConfig::new("detect", index) };
         let (outlet, health) = (faces.outlet::<FrameFaces>(), process.health.clone());
@@ -102,9 +102,9 @@ pub(super) async fn embed(process: &Arc<Process>, models: &Models) -> Result<Vec
     Ok(parts)
 }
 
-/// The analysis of stills, with the models of the first threads.
+/// The analysis of stills, with a detector of its own and the embedder of the first thread.
 async fn serve_analysis(process: &Process, models: &Models, stop: Shutdown) -> Result<()> {
-    let (Some(detector), Some(embedder)) = (models.detectors.first(), models.embedders.first()) else { return Ok(()) };
+    let (Some(detector), Some(embedder)) = (&models.stills, models.embedders.first()) else { return Ok(()) };
     let config = AnalystConfig { pixel_limit: PIXEL_LIMIT, gates: process.resolved.gates };
     let analyst = Analyst::new(Arc::clone(detector), Arc::clone(embedder), config);
     let handler = move |request: AnalyseImage, picture: Bytes| {

@@ -89,6 +89,11 @@ fn installed() -> Vec<String> {
 
 fn apt(words: &[&str], packages: &[&str]) -> Result<()> {
     let root = Step::new("id").arg("-u").output()?.trim() == "0";
+    if !root && !Step::new("sudo").arg("--version").succeeds() {
+        bail!(
+            "installing packages needs root, and there is no sudo: install those named above as root, then run this again"
+        );
+    }
     let step = if root {
         Step::new("apt-get")
     } else {

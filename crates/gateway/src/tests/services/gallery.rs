@@ -1,8 +1,8 @@
 //! The people, their templates, and the search among them.
 
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, Person, PersonKey, RenamePerson,
-    SearchPeople, SearchResult, Template,
+    Candidate, Failure, FailureKind, FailureReason, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter,
+    PeoplePage, Person, PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
 };
 use sightline_wire::{Outcome, PersonId, Utc};
 
@@ -16,6 +16,16 @@ impl World {
         let mut people = self.people.lock().unwrap().clone();
         people.sort_by(|a, b| a.name.cmp(&b.name));
         people
+    }
+
+    pub(super) fn people_after(&self, asked: PeopleAfter) -> PeoplePage {
+        let mut people = self.people();
+        people
+            .retain(|person| person.name > asked.after && asked.name.as_ref().is_none_or(|name| person.name == *name));
+        let more = people.len() > asked.limit as usize;
+        people.truncate(asked.limit as usize);
+        let next = people.last().filter(|_| more).map(|person| person.name.clone());
+        PeoplePage { people, next }
     }
 
     pub(super) fn person(&self, id: PersonId) -> Result<Person, Failure> {
@@ -38,7 +48,10 @@ impl World {
         if let Some((before, person)) = new.idempotency_key.as_ref().and_then(|key| keys.get(key)) {
             return match before == &new {
                 true => Ok(person.clone()),
-                false => refused(FailureKind::Conflict, "the idempotency key was used for a different request"),
+                false => {
+                    let why = "the idempotency key was used for a different request";
+                    Err(Failure::new(FailureKind::Conflict, why).because(FailureReason::KeyReused))
+                }
             };
         }
         self.checked_name(&new.name)?;
