@@ -1,6 +1,5 @@
 //! The stage with a made-up detector, and with a real one where its weights are.
 
-
 use sightline_infer::{Detection, Detector, DetectorConfig, Device, FaceDetector, InferError, ModelStore, Runtime};
 use sightline_stage::{Outbox, Stage};
 use sightline_vision::{ColorMatrix, ColorRange, Picture, Planes, Point, QualityGates, QualityReason, Rect};
