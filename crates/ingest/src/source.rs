@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sightline_wire::SourceUrl;
 use url::Url;
 
 /// A text that is no source.
@@ -53,9 +54,13 @@ pub enum Source {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            // Some cameras want user and password as `?user=…&password=…`.
-            Self::Rtsp { url, .. } | Self::Http { url, .. } => f.write_str(url.split('?').next().unwrap_or_default()),
-            Self::File(path) => write!(f, "{}", path.display()),
+            // Some cameras want user and password in the query, others in the path.
+            Self::Rtsp { url, .. } | Self::Http { url, .. } => {
+                let host_end = url.match_indices(['/', '?', '#']).nth(2).map_or(url.len(), |(at, _)| at);
+                f.write_str(&url[..host_end])
+            }
+            // Whoever forgets `rtsp://` has written a path.
+            Self::File(path) => write!(f, "{}", SourceUrl::new(path.to_string_lossy())),
             Self::V4l2(path) => write!(f, "v4l2://{}", path.display()),
             Self::Test { width, height, fps } => write!(f, "test://?width={width}&height={height}&fps={fps}"),
         }
@@ -87,7 +92,10 @@ impl Source {
             "v4l2" if rest.starts_with('/') => Ok(Self::V4l2(rest.into())),
             "v4l2" => Err(SourceError::Part("name the device, as in v4l2:///dev/video0")),
             "test" => test(text),
-            other => Err(SourceError::Scheme(other.chars().take(20).collect())),
+            other if other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) => {
+                Err(SourceError::Scheme(other.chars().take(20).collect()))
+            }
+            _ => Err(SourceError::Part("it begins with its scheme, as in rtsp://user:password@host/path")),
         }
     }
 
@@ -101,13 +109,18 @@ impl Source {
 /// The URL without user and password, and these decoded.
 fn without_login(text: &str) -> Result<(String, Option<(String, String)>), SourceError> {
     let mut url = Url::parse(text).map_err(|error| SourceError::Url(error.to_string()))?;
-    if url.host_str().is_none_or(str::is_empty) {
+    // The URL standard drops some of them: what is opened would not be what was written and shown.
+    if text.contains(char::is_control) {
+        return Err(SourceError::Part("there is a control character in it"));
+    }
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    // With too many slashes the URL standard takes a part of an HTTP path as the host.
+    if url.host_str().is_none_or(str::is_empty) || rest.starts_with(['/', '\\']) {
         return Err(SourceError::Part("the URL has no host"));
     }
     // Taken as it stands, a part of the password would be a host or a path, and be shown as one. The text itself is looked at: of the
     // path, `..` may have taken the '@' away.
     let behind_host = |c: char| matches!(c, '/' | '?' | '#') || (c == '\\' && text.starts_with("http"));
-    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     if rest.split_once(behind_host).is_some_and(|(_, behind)| behind.contains('@')) || url.fragment().is_some() {
         return Err(SourceError::Part(
             "in a password write / as %2F, ? as %3F and # as %23, after the host write @ as %40",
@@ -182,10 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_question_mark_is_not_shown() {
-        let source = Source::parse("rtsp://10.0.0.1/stream?user=admin&password=s3cret").unwrap();
-        assert_eq!(format!("{source:?}"), "rtsp://10.0.0.1/stream");
-        assert!(matches!(source, Source::Rtsp { url, .. } if url.ends_with("password=s3cret")));
+    fn what_follows_the_host_is_used_and_not_shown() {
+        for behind in [
+            "/stream?user=admin&password=s3cret",
+            "?pwd=s3cret",
+            "/user=admin_password=s3cret_channel=1_stream=0.sdp?real",
+            "/0/admin:s3cret/main",
+        ] {
+            let source = Source::parse(&format!("rtsp://10.0.0.1:8554{behind}")).unwrap();
+            assert_eq!(format!("{source:?}"), "rtsp://10.0.0.1:8554");
+            assert!(matches!(source, Source::Rtsp { url, .. } if url.ends_with(behind)));
+        }
+    }
+
+    #[test]
+    fn a_password_before_or_without_a_scheme_is_not_shown() {
+        let forgotten = Source::parse("admin:s3cret@10.0.0.1/a").unwrap();
+        assert_eq!(format!("{forgotten:?}"), "admin:***@10.0.0.1/a");
+        let misplaced = Source::parse("admin:s3cret@rtsp://10.0.0.1/a").unwrap_err().to_string();
+        assert!(misplaced.contains("rtsp://user:password@host") && !misplaced.contains("s3cret"), "{misplaced}");
     }
 
     #[test]
@@ -202,9 +230,19 @@ mod tests {
             let message = Source::parse(bad).unwrap_err().to_string();
             assert!(message.contains("%2F") && !message.contains("ss@"), "{message}");
         }
-        for bad in
-            ["", "rtsp://", "rtsp:///path", "v4l2://video0", "test://?width=0", "test://?zoom=1", "test://?fps=fast"]
-        {
+        for bad in [
+            "",
+            "rtsp://",
+            "rtsp:///path",
+            "http:///s3cret",
+            "http://\\s3cret",
+            "http://\t/s3cret",
+            "rtsp://10.0.0.1/a\nb",
+            "v4l2://video0",
+            "test://?width=0",
+            "test://?zoom=1",
+            "test://?fps=fast",
+        ] {
             assert!(Source::parse(bad).is_err(), "{bad}");
         }
     }

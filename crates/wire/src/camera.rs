@@ -1,83 +1,12 @@
 //! A camera as it should be: what the configuration file, the API and the bucket of desired state hold.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::CameraId;
 use crate::message::CaptureMode;
-
-/// A text that may hold a password: printing it shows `***` in place of what stands between `://` and `@`.
-///
-/// Serialising keeps the secret (the store and the bucket need it, see `sightline_stage::secret` for how it is sealed);
-/// whatever people get to see is made with [`SourceUrl::redacted`].
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SourceUrl(String);
-
-impl SourceUrl {
-    /// Takes the text as it is.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text with its secret, for opening the source and for nothing else.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The text with `***` in place of passwords: `user:***@host`, `?password=***`.
-    #[must_use]
-    pub fn redacted(&self) -> String {
-        without_query_secrets(&self.without_login_secret())
-    }
-
-    fn without_login_secret(&self) -> String {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
-        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let Some((login, address)) = rest.rfind('@').map(|at| rest.split_at(at)) else { return self.0.clone() };
-        match login.split_once(':') {
-            None => self.0.clone(),
-            Some((user, _)) if login.len() < authority_end => format!("{scheme}://{user}:***{address}"),
-            // A password with a slash in it hides where it begins, one with a question mark may be of the query: then nothing of it is shown.
-            Some(_) if login.contains('?') => format!("{scheme}://***"),
-            Some(_) => format!("{scheme}://***{address}"),
-        }
-    }
-}
-
-/// Cameras of some makers take the password in the query.
-fn without_query_secrets(url: &str) -> String {
-    let Some((address, query)) = url.split_once('?').filter(|(address, _)| address.contains("://")) else {
-        return url.to_owned();
-    };
-    let parameter = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if !value.is_empty() && is_secret(name) => format!("{name}=***"),
-        _ => parameter.to_owned(),
-    };
-    let query: Vec<String> = query.split('&').map(parameter).collect();
-    format!("{address}?{}", query.join("&"))
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pass", "pwd", "token", "secret", "key", "auth"].iter().any(|part| name.contains(part))
-}
-
-impl fmt::Debug for SourceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.redacted())
-    }
-}
-
-impl fmt::Display for SourceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.redacted())
-    }
-}
+use crate::source::SourceUrl;
 
 /// How RTP reaches us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -203,32 +132,8 @@ pub mod human_duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{CameraSpec, SourceUrl, human_duration};
+    use super::{CameraSpec, human_duration};
     use std::time::Duration;
-
-    #[test]
-    fn passwords_are_not_printed() {
-        for (text, shown) in [
-            ("rtsp://viewer:s3cret@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
-            ("rtsp://viewer:p@ss@10.0.0.1/a", "rtsp://viewer:***@10.0.0.1/a"),
-            ("rtsp://viewer:p/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
-            ("rtsp://viewer:p@w/s@10.0.0.1/a", "rtsp://***@10.0.0.1/a"),
-            ("rtsp://viewer:p?s@10.0.0.1/a", "rtsp://***"),
-            ("http://10.0.0.1:80/a?password=s3c@ret", "http://***"),
-            ("http://10.0.0.1/a@b", "http://10.0.0.1/a@b"),
-            ("rtsp://10.0.0.1/a", "rtsp://10.0.0.1/a"),
-            ("http://10.0.0.1/a?user=v&password=s3cret&ch=1", "http://10.0.0.1/a?user=v&password=***&ch=1"),
-            ("rtsp://v:s3cret@10.0.0.1/a?Token=s3cret", "rtsp://v:***@10.0.0.1/a?Token=***"),
-            ("test://?width=320", "test://?width=320"),
-            ("clip.mp4", "clip.mp4"),
-            ("what?password=is.mp4", "what?password=is.mp4"),
-        ] {
-            let url = SourceUrl::new(text);
-            assert_eq!(url.redacted(), shown);
-            assert_eq!(SourceUrl::new(shown).redacted(), shown);
-            assert_eq!(format!("{url:?} {url}"), format!("{shown} {shown}"));
-        }
-    }
 
     #[test]
     fn durations_read_as_written() {

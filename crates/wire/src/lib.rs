@@ -10,10 +10,11 @@ mod event;
 mod id;
 mod message;
 pub mod service;
+mod source;
 pub mod subject;
 mod time;
 
-pub use camera::{CameraSpec, SourceUrl, Transport, human_duration};
+pub use camera::{CameraSpec, Transport, human_duration};
 pub use event::{
     AliasEvent, AliasKind, CameraEvent, CameraState, Event, EventFace, EventKind, EventRecord, FrameSize, ModelNames,
     Outcome, SubjectRef,
@@ -23,5 +24,6 @@ pub use message::{
     CameraChange, CaptureMode, Crop, CropPicture, EndReason, Face, FaceVector, Frame, FrameFaces, IdentifyInput,
     RejectedCrop, VisitHead, VisitNote,
 };
+pub use source::SourceUrl;
 pub use subject::{Wire, WireError};
 pub use time::{ClockSource, Stamp, Utc};

@@ -15,6 +15,8 @@ fuzz_target!(
         "1viewer\np%40@\n/x\n10.0.0.1:8554/stream?x=1",
         "2viewer\np?\n#x:\nhost/a@b",
         "test://?width=320&fps=5",
+        "3h/a\np\nx",
+        "4h\np/?\n_stream=0.sdp?real",
         "file:///a%20b.mp4",
         "v4l2:///dev/video0",
     ]),
@@ -27,16 +29,35 @@ fuzz_target!(
         let scheme = SCHEMES[text.len() % SCHEMES.len()];
         let parts: Vec<&str> = text.splitn(4, '\n').collect();
         if let [user, before, after, rest] = parts[..] {
-            no_secret(&format!("{scheme}://{user}:{before}{SECRET}{after}@{rest}"));
+            let login = format!("{user}:{before}{SECRET}{after}@{rest}");
+            no_secret(&format!("{scheme}://{login}"));
+            // Forgotten, the scheme changes nothing, unless what is left reads as a path, or the user as a scheme.
+            if !login.starts_with(['/', '.']) && !before.starts_with("//") {
+                no_secret(&login);
+            }
         }
         if let [host, before, after] = parts[..]
             && !host.contains('?')
-            && !before.contains('&')
         {
-            no_secret(&format!("{scheme}://{host}?password={before}{SECRET}{after}"));
+            behind_host(scheme, host, (before, after));
         }
     }
 );
+
+/// A password in the query ends at the next `&`, one in the path at the next parameter or at the end of its part.
+fn behind_host(scheme: &str, host: &str, (before, after): (&str, &str)) {
+    if !before.contains('&') {
+        no_secret(&format!("{scheme}://{host}?password={before}{SECRET}{after}"));
+    }
+    if !before.contains('=') {
+        no_secret(&format!("{scheme}://{host}/user=admin_password={before}{SECRET}{after}_channel=1"));
+    }
+    // With a parameter on either side of the colon, nobody can say which of them it belongs to.
+    let mixed = host.contains('=') && before.contains('=');
+    if !before.contains('/') && !mixed && (scheme.starts_with("rtsp") || scheme.starts_with("http")) {
+        no_secret(&format!("{scheme}://{host}/0/admin:{before}{SECRET}{after}/main"));
+    }
+}
 
 /// Reading keeps its promises.
 fn look_at(text: &str) {
@@ -61,8 +82,8 @@ fn no_secret(text: &str) {
     look_at(text);
     let url = SourceUrl::new(text);
     let shown = match Source::parse(text) {
-        // In a path, nothing is a password.
-        Ok(Source::File(_) | Source::V4l2(_)) => return,
+        // In a path, nothing is a password; only the address is looked at.
+        Ok(Source::File(_) | Source::V4l2(_)) => format!("{url} {url:?}"),
         Ok(source) => format!("{url} {url:?} {source:?}"),
         Err(error) => format!("{url} {url:?} {error} {error:?}"),
     };
