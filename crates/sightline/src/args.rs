@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -97,6 +98,13 @@ pub(crate) enum Command {
     },
     /// What is installed, reachable, misconfigured, and how to mend it
     Doctor,
+    /// Compare and measure detectors and recognisers; `sightline lab --help` lists what it does
+    #[command(disable_help_flag = true)]
+    Lab {
+        /// Go to `sightline-lab`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

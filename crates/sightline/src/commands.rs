@@ -6,6 +6,7 @@ pub(crate) mod detect;
 pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod events;
+pub(crate) mod lab;
 pub(crate) mod models;
 pub(crate) mod people;
 mod picture;

@@ -61,5 +61,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Models { command } => commands::models::run(arguments, &load()?, command),
         Command::Config { command } => commands::config::run(&load()?, command),
         Command::Doctor => commands::doctor::run(arguments),
+        Command::Lab { arguments } => commands::lab::run(arguments),
     }
 }

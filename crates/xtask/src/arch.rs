@@ -25,6 +25,9 @@ const ONLY: &[(&str, &[&str])] = &[
     ("axum", &["sightline-gateway", "sightline-stage"]),
     ("hyper*", &["sightline-stage"]),
     ("chacha20poly1305", &["sightline-stage"]),
+    // What only the laboratory needs stays out of the workers.
+    ("plotters", &["sightline-lab"]),
+    ("statrs", &["sightline-lab"]),
 ];
 
 /// Which crates of ours a crate may know, [`IN_TESTS`] aside.
@@ -40,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sightline-embed", &["vision", "wire", "stage", "infer"]),
     ("sightline-index", &["vision", "wire", "stage", "store"]),
     ("sightline-gateway", &["vision", "wire", "stage"]),
+    ("sightline-lab", &["vision", "infer"]),
     ("sightline-testkit", &["vision"]),
     (
         "sightline",

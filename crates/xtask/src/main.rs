@@ -45,7 +45,7 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Build `sightline` and put it, with `nats-server`, where cargo puts programs
+    /// Build `sightline` and `sightline-lab` and put them, with `nats-server`, where cargo puts programs
     Install,
     /// All tests; arguments go to `cargo test`
     Test {
@@ -112,7 +112,7 @@ fn install(cache: &Cache) -> Result<()> {
     let home = set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).context("there is no HOME")?;
     let folder = home.join("bin");
     std::fs::create_dir_all(&folder)?;
-    for built in [cache.binary("sightline"), cache.path(cache::NATS_SERVER)] {
+    for built in [cache.binary("sightline"), cache.binary("sightline-lab"), cache.path(cache::NATS_SERVER)] {
         let program = folder.join(built.file_name().unwrap_or_default());
         // A running one keeps its file; the new one takes its place.
         let beside = program.with_extension("new");

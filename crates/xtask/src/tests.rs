@@ -9,7 +9,8 @@ use crate::setup;
 /// Builds the binaries that the demo and the end-to-end tests start.
 pub(crate) fn build_binaries(cache: &Cache) -> Result<()> {
     Step::cargo(cache)
-        .args(["build", "--locked", "--release", "--package", "sightline", "--package", "sightline-testkit", "--bins"])
+        .args(["build", "--locked", "--release", "--bins"])
+        .args(["--package", "sightline", "--package", "sightline-lab", "--package", "sightline-testkit"])
         .run()
 }
 

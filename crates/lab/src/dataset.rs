@@ -1,0 +1,11 @@
+//! Data sets of people: folders of pictures, verification pairs, and splits into a training and a test part.
+
+mod folder;
+mod pairs;
+mod picture;
+mod split;
+
+pub use folder::{Dataset, DatasetError, Sample, Skipped, Warning};
+pub use pairs::{LocatedPair, LocatedPairs, MissingPicture, Pair, PairPicture, Pairs, PairsError};
+pub use picture::{EXTENSIONS, SkipReason};
+pub use split::{Parts, Split, SplitError};

@@ -1,0 +1,21 @@
+//! The laboratory: detectors and recognisers compared, calibrated and trained, on the code that the pipeline runs.
+//!
+//! Coordinates, everywhere: pixels of the original picture, the origin at its top left corner, x to the right and y down. Files of a data
+//! set are named relative to it, with `/` between folders, so that lists written on one machine can be read on another.
+//!
+//! `dataset`, `wider`, `detection`, `agreement` and `metrics` are pure: they know files and numbers, no model. [`faces`] is where
+//! pictures become vectors, and `commands` is what the binary `sightline-lab` does.
+
+pub mod agreement;
+pub mod commands;
+pub mod dataset;
+pub mod detection;
+pub mod faces;
+pub mod metrics;
+pub mod progress;
+pub mod rectangle;
+pub mod report;
+pub mod wider;
+
+#[cfg(test)]
+mod scratch;

@@ -1,0 +1,83 @@
+//! Do a person's templates fit the person? A picture filed under the wrong name is nearer to somebody else, or far from
+//! the rest.
+//!
+//! Every template is compared with every other: meant for the people of one installation, not for a national register.
+
+use std::collections::BTreeMap;
+
+use super::Warning;
+use crate::metrics::error::{MetricError, finite};
+
+/// An enrolled vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Template<'a> {
+    /// Whose it is said to be.
+    pub person: usize,
+    /// How to tell a person which one it is.
+    pub label: &'a str,
+    /// The embedding, of any length but zero.
+    pub vector: &'a [f32],
+}
+
+fn unit(template: &Template<'_>, index: usize, dimension: usize) -> Result<Vec<f64>, MetricError> {
+    if template.vector.len() != dimension {
+        let found = template.vector.len();
+        return Err(MetricError::Length { what: "template", index, found, expected: dimension });
+    }
+    let length = template.vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    template.vector.iter().map(|v| finite(f64::from(*v) / length, "template", index)).collect()
+}
+
+/// Templates that do not fit: in the order given. `accept` and `unknown` are the calibrated thresholds.
+///
+/// Compared is the middle cosine with a person's templates, so that one misfiled picture does not accuse the good ones
+/// near it. A template is named when that is higher with somebody else than with its own person, when it is below
+/// `unknown` with its own person, or when it is the only one and somebody else's reach `accept`.
+///
+/// # Errors
+/// [`MetricError::NotFinite`] (a zero vector too), [`MetricError::Length`] and [`MetricError::NoSuchNumber`] with the
+/// template's place.
+pub fn template_warnings(
+    people: &[String],
+    templates: &[Template<'_>],
+    accept: f64,
+    unknown: f64,
+) -> Result<Vec<Warning>, MetricError> {
+    let (count, dimension) = (people.len(), templates.first().map_or(0, |template| template.vector.len()));
+    let mut vectors = Vec::with_capacity(templates.len());
+    for (index, template) in templates.iter().enumerate() {
+        if template.person >= count {
+            return Err(MetricError::NoSuchNumber { what: "template", index, number: template.person, count });
+        }
+        vectors.push(unit(template, index, dimension)?);
+    }
+    let mut warnings = Vec::new();
+    for (index, template) in templates.iter().enumerate() {
+        let mut cosines: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        for (against, vector) in templates.iter().zip(&vectors).enumerate().filter(|(i, _)| *i != index).map(|(_, t)| t)
+        {
+            let cosine: f64 = vectors[index].iter().zip(vector).map(|(a, b)| a * b).sum();
+            cosines.entry(against.person).or_default().push(cosine);
+        }
+        let own = cosines.remove(&template.person).and_then(middle);
+        let others = cosines.into_iter().filter_map(|(person, cosines)| Some((person, middle(cosines)?)));
+        let other = others.max_by(|a, b| a.1.total_cmp(&b.1));
+        let nearer = other.filter(|(_, score)| own.map_or(*score >= accept, |own| *score > own));
+        if nearer.is_some() || own.is_some_and(|own| own < unknown) {
+            warnings.push(Warning::Template {
+                person: people[template.person].clone(),
+                template: template.label.to_owned(),
+                own,
+                nearer_to: nearer.map(|(person, _)| people[person].clone()),
+                other: other.map(|(_, score)| score),
+            });
+        }
+    }
+    Ok(warnings)
+}
+
+/// The value in the middle; of an even number the upper of the two.
+fn middle(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
