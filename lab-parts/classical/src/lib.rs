@@ -1,0 +1,3 @@
+//! The laboratory's classical recognisers.
+
+pub mod classical;

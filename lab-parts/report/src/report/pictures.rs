@@ -1,0 +1,91 @@
+//! Pictures in a page: the worst mistakes, side by side, inside the file.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::text::{clean, escape};
+
+/// A picture as its file's bytes.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// JPEG or PNG.
+    pub bytes: Vec<u8>,
+    /// What stands under it.
+    pub caption: String,
+}
+
+impl Picture {
+    /// A picture and what stands under it.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, caption: &str) -> Self {
+        Self { bytes, caption: clean(caption) }
+    }
+
+    fn html(&self) -> String {
+        let caption = escape(&self.caption);
+        let image = match kind(&self.bytes) {
+            Some(kind) => {
+                format!("<img alt=\"{caption}\" src=\"data:image/{kind};base64,{}\">", STANDARD.encode(&self.bytes))
+            }
+            None => "<span class=\"nothing\">no picture</span>".to_owned(),
+        };
+        format!("<figure>{image}<figcaption>{caption}</figcaption></figure>")
+    }
+}
+
+/// One mistake: the pictures it is about, and what went wrong.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    /// In a few words, such as `taken for one person, score 0.71`.
+    pub title: String,
+    /// One, or the two of a pair.
+    pub pictures: Vec<Picture>,
+}
+
+impl Mistake {
+    /// A mistake.
+    #[must_use]
+    pub fn new(title: &str, pictures: Vec<Picture>) -> Self {
+        Self { title: clean(title), pictures }
+    }
+}
+
+/// A grid of mistakes.
+pub(crate) fn html(mistakes: &[Mistake]) -> String {
+    if mistakes.is_empty() {
+        return "<p class=\"nothing\">No mistakes to show.</p>\n".to_owned();
+    }
+    let items = mistakes.iter().map(|mistake| {
+        let pictures: String = mistake.pictures.iter().map(Picture::html).collect();
+        format!("<li><div class=\"pair\">{pictures}</div><p>{}</p></li>\n", escape(&mistake.title))
+    });
+    format!("<ul class=\"mistakes\">\n{}</ul>\n", items.collect::<String>())
+}
+
+fn kind(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg"),
+        [0x89, b'P', b'N', b'G', ..] => Some("png"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mistake, Picture, html};
+
+    #[test]
+    fn pictures_are_inside_the_page_and_text_is_escaped() {
+        let picture = Picture::new(vec![0xff, 0xd8, 0xff, 0], "Al \"<b>\"");
+        let page = html(&[Mistake::new("score <0.7", vec![picture])]);
+        assert!(page.contains("src=\"data:image/jpeg;base64,/9j/AA==\""), "{page}");
+        assert!(page.contains("alt=\"Al &quot;&lt;b&gt;&quot;\"") && page.contains("score &lt;0.7"), "{page}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_picture_are_not_shown() {
+        let page = html(&[Mistake::new("x", vec![Picture::new(b"<svg onload=x>".to_vec(), "y")])]);
+        assert!(page.contains("no picture") && !page.contains("<img"), "{page}");
+        assert!(html(&[]).contains("No mistakes"));
+    }
+}

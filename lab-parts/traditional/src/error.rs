@@ -1,0 +1,54 @@
+//! What can go wrong between a model file and its faces.
+
+use std::path::PathBuf;
+
+/// An error of a traditional detector.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectorError {
+    /// The model file could not be read.
+    #[error("cannot read the detector's model {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no cascade that is understood here.
+    #[error("{path} is no usable cascade: {reason}", path = path.display())]
+    Cascade {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the element.
+        reason: String,
+    },
+    /// The file is not the one model that there is.
+    #[error("{path} has sha256 {found} instead of {expected}", path = path.display())]
+    WrongHash {
+        /// The file.
+        path: PathBuf,
+        /// The hash it must have.
+        expected: &'static str,
+        /// The hash it has.
+        found: String,
+    },
+    /// A setting is outside what the detector takes.
+    #[error("{key}: {reason}")]
+    Setting {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The detector failed on a picture.
+    #[error("`{model}` failed on a picture of {width}x{height}: {reason}")]
+    Failed {
+        /// The model.
+        model: String,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// What it said.
+        reason: String,
+    },
+}
