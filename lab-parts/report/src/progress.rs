@@ -67,7 +67,8 @@ impl Progress {
             // The library's own figures take the pieces from before for pieces of now.
             let pace = move |state: &ProgressState, text: &mut dyn fmt::Write| {
                 // A text of its own cannot fail to be written.
-                drop(text.write_str(&pace(state.pos().saturating_sub(done), state.elapsed(), left(pieces, state.pos()))));
+                let new = state.pos().saturating_sub(done);
+                text.write_str(&pace(new, state.elapsed(), left(pieces, state.pos()))).ok();
             };
             bar.set_style(style.with_key("pace", pace));
         }

@@ -16,7 +16,8 @@ fn pictures(samples: Vec<(Sample, usize)>) -> Vec<(Sample, usize)> {
 
 #[test]
 fn whitening_makes_quiet_differences_count() {
-    // From (1, 4.6) the second pixel's nearest are (1,8) at 3.4 and (0.1,9) at 4.5, and (0,0) at 4.7, (1.1,1) at 3.6.
+    // Of the second person (1, 8) is nearest, at 2.2; of the first (0.1, 9), at 3.0. In units of the pixels' spreads (about
+    // 0.6 and 4.7) the distances are 1.7 and 0.7.
     let probe = picture(2, &[0.05, 6.0]);
     let plain = train(&Method::Eigenfaces(Eigenfaces { components: 2, whiten: false }), 2, &loud());
     assert_eq!(plain.predict(&probe).unwrap().class, 1);

@@ -19,7 +19,8 @@ impl Scale {
     /// The place of a value; infinite beyond what the axis can show, not a number where there is no place.
     pub(super) fn place(self, value: f64) -> f64 {
         match self {
-            Self::Linear => value,
+            Self::Linear if shown(value) => value,
+            Self::Linear => f64::NAN,
             Self::Log => value.log10(),
             Self::Deviate if value == 0.0 => f64::NEG_INFINITY,
             Self::Deviate if value == 1.0 => f64::INFINITY,
@@ -27,6 +28,11 @@ impl Scale {
             Self::Deviate => f64::NAN,
         }
     }
+}
+
+/// Whether a value can be shown at all: it is finite, and not so large that axes lose their marks.
+pub(super) fn shown(value: f64) -> bool {
+    value.abs() <= 1e15
 }
 
 /// An axis. Its ends and marks are places, not values.

@@ -1,6 +1,6 @@
 //! Curves: precision over recall, ROC, DET, and whatever changes over steps.
 
-use super::axis::{Axis, Scale};
+use super::axis::{Axis, Scale, shown};
 use super::canvas::{self, Canvas, DrawError, Failure, stroke};
 use super::clip;
 use super::frame::{self, Frame, Mark};
@@ -39,7 +39,7 @@ impl Curve {
     }
 
     fn finite(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
+        self.points.iter().copied().filter(|(x, y)| shown(*x) && shown(*y))
     }
 }
 
@@ -199,13 +199,14 @@ impl Plot<'_> {
 
     /// Why of a curve there is nothing or not all to see.
     fn unseen(&self, curve: &Curve) -> Option<String> {
-        let lost = curve.points.iter().filter(|(x, y)| x.is_nan() || y.is_nan()).count();
+        let lost = curve.points.iter().filter(|(x, y)| !shown(*x) || !shown(*y)).count();
         if self.lines(curve).is_empty() {
             let stretched = self.axes.0.scale != Scale::Linear && lost < curve.points.len();
             let why = if stretched { "it makes no error that these axes can show" } else { "nothing was measured" };
             return Some(format!("{}: {why}.", curve.name));
         }
-        (lost > 0).then(|| format!("{}: points left out because they are not numbers: {lost}.", curve.name))
+        (lost > 0)
+            .then(|| format!("{}: points left out because they are not numbers that can be shown: {lost}.", curve.name))
     }
 }
 
@@ -243,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_counted() {
         let html = loss(&[curve(&[(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.4), (4.0, 0.3)])], &[]).unwrap().html();
-        assert!(html.contains("m: points left out because they are not numbers: 1."), "{html}");
+        assert!(html.contains("m: points left out because they are not numbers that can be shown: 1."), "{html}");
         assert!(!html.contains("NaN"), "{html}");
     }
 

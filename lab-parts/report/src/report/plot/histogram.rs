@@ -1,6 +1,6 @@
 //! Scores of pairs of the same and of different people, one over the other.
 
-use super::axis::Axis;
+use super::axis::{Axis, shown};
 use super::canvas::{self, Canvas, DrawError, Failure, fill, stroke};
 use super::frame::{self, Frame, Mark};
 use super::palette::{Paint, series};
@@ -17,7 +17,7 @@ const BINS: usize = 60;
 pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure, DrawError> {
     let figure =
         Figure::new("Scores of same and different", "The less the two overlap, the better a threshold can part them.");
-    let all = || same.iter().chain(different).copied().filter(|score| score.is_finite());
+    let all = || same.iter().chain(different).copied().filter(|score| shown(*score));
     let Some((low, high)) = all().map(|score| (score, score)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
         return Ok(figure);
     };
@@ -34,7 +34,11 @@ pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure,
     keys.extend(frame::keys(marks, &x));
     let lost = same.len() + different.len() - all().count();
     let figure = figure.drawn(svg, keys);
-    Ok(if lost > 0 { figure.note(&format!("Scores left out because they are not numbers: {lost}.")) } else { figure })
+    Ok(if lost > 0 {
+        figure.note(&format!("Scores left out because they are not numbers that can be shown: {lost}."))
+    } else {
+        figure
+    })
 }
 
 struct Group {
@@ -49,7 +53,7 @@ struct Group {
 impl Group {
     fn new(name: &'static str, scores: &[f64], paint: Paint, x: &Axis) -> Self {
         let mut bins = [0_u32; BINS];
-        let finite = scores.iter().filter(|score| score.is_finite());
+        let finite = scores.iter().filter(|score| shown(**score));
         for score in finite {
             let bin = &mut bins[bin(x.fraction(*score))];
             *bin = bin.saturating_add(1);
@@ -113,7 +117,7 @@ mod tests {
     fn nothing_one_score_and_no_number() {
         assert!(scores(&[], &[f64::NAN], &[]).unwrap().html().contains("Nothing to draw"));
         let html = scores(&[0.5], &[f64::INFINITY], &[]).unwrap().html();
-        assert!(["pairs: 1<", "pairs: 0<", "not numbers: 1."].iter().all(|text| html.contains(text)), "{html}");
+        assert!(["pairs: 1<", "pairs: 0<", "can be shown: 1."].iter().all(|text| html.contains(text)), "{html}");
         assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
     }
 }

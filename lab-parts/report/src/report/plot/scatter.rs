@@ -1,6 +1,6 @@
 //! Speed against false detections: one named point a method.
 
-use super::axis::Axis;
+use super::axis::{Axis, shown};
 use super::canvas::{self, Anchor, Canvas, DrawError, Failure, font, stroke};
 use super::frame::Frame;
 use super::palette::{MUTED, series};
@@ -34,7 +34,7 @@ impl Spot {
     }
 
     fn is_known(&self) -> bool {
-        self.speed.is_finite() && self.false_detections.is_finite()
+        shown(self.speed) && shown(self.false_detections)
     }
 }
 
@@ -63,7 +63,7 @@ pub fn speed(spots: &[Spot]) -> Result<Figure, DrawError> {
 fn axis(title: &str, values: impl Iterator<Item = f64>) -> Option<Axis> {
     let (low, high) = values.map(|value| (value, value)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     // Room for the points that are furthest out.
-    Some(if low > 0.0 && high > low * WIDE {
+    Some(if low > 1e-9 && high > low * WIDE {
         Axis::log(title, low * 0.9, high * 1.1)
     } else {
         Axis::linear(title, low.min(0.0), if high > 0.0 { high * 1.08 } else { 1.0 }, 6)
