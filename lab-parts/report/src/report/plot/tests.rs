@@ -18,7 +18,8 @@ fn curves() -> impl Strategy<Value = Vec<Curve>> {
 /// Every point that is drawn, and the size of the picture.
 fn drawn(svg: &str) -> (Vec<(f64, f64)>, (f64, f64)) {
     let values = |key: &str| -> Vec<String> {
-        let parts = svg.split(&format!(" {key}=\"")).skip(1);
+        let key = format!(" {key}=\"");
+        let parts = svg.split(&key).skip(1);
         parts.map(|part| part.split('"').next().unwrap().to_owned()).collect()
     };
     let numbers = |key: &str| values(key).into_iter().map(|text| text.parse::<f64>().unwrap()).collect::<Vec<_>>();
