@@ -24,7 +24,8 @@ pub trait BoxDetector: Send {
     /// The faces of `picture`, best score first.
     ///
     /// # Errors
-    /// [`DetectorError`] when the detector is broken; a picture without faces is no error.
+    /// [`DetectorError`] when the detector is broken: the two here never are once they are open, networks may be. A
+    /// picture without faces is no error.
     fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<FoundFace>, DetectorError>;
 
     /// `<name>@<first 12 hex digits of the model file's sha256>`.
@@ -59,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_order_is_by_score_then_by_place() {
-        let face = |x: f32, y: f32, score| FoundFace { bbox: Rect::new(x, y, x + 9.0, y + 9.0), score, landmarks: None };
+        let face =
+            |x: f32, y: f32, score| FoundFace { bbox: Rect::new(x, y, x + 9.0, y + 9.0), score, landmarks: None };
         let mut faces = [face(5.0, 5.0, 1.0), face(9.0, 2.0, 1.0), face(0.0, 9.0, 3.0), face(1.0, 2.0, 1.0)];
         sort(&mut faces);
         let places: Vec<(f32, f32)> = faces.iter().map(|face| (face.bbox.x1, face.bbox.y1)).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong between a model file and its faces.
+//! What can go wrong between a model file and a detector that is ready.
 
 use std::path::PathBuf;
 
@@ -37,18 +37,6 @@ pub enum DetectorError {
         /// The setting.
         key: &'static str,
         /// What is wrong with it.
-        reason: String,
-    },
-    /// The detector failed on a picture.
-    #[error("`{model}` failed on a picture of {width}x{height}: {reason}")]
-    Failed {
-        /// The model.
-        model: String,
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// What it said.
         reason: String,
     },
 }

@@ -33,11 +33,12 @@ impl GrayImage {
     }
 
     fn of_rgb(image: &RgbImage) -> Self {
-        let gray = |pixel: &[u8]| {
-            let sum: u32 = pixel.iter().zip(WEIGHTS).map(|(&value, weight)| u32::from(value) * weight).sum();
-            ((sum + (1 << 14)) >> 15) as u8
-        };
-        let data = image.data().chunks_exact(3).map(gray).collect();
+        let [red, green, blue] = WEIGHTS;
+        let mut data = vec![0; image.data().len() / 3];
+        for (gray, pixel) in data.iter_mut().zip(image.data().chunks_exact(3)) {
+            let sum = u32::from(pixel[0]) * red + u32::from(pixel[1]) * green + u32::from(pixel[2]) * blue;
+            *gray = ((sum + (1 << 14)) >> 15) as u8;
+        }
         Self { width: image.width() as usize, height: image.height() as usize, data }
     }
 

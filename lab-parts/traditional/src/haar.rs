@@ -138,7 +138,8 @@ mod tests {
 
     fn small(config: HaarConfig) -> Result<HaarDetector, DetectorError> {
         // The name is the process's own and the test's, which runs once.
-        let path = std::env::temp_dir().join(format!("haar-{}-{:?}.xml", std::process::id(), std::thread::current().id()));
+        let path =
+            std::env::temp_dir().join(format!("haar-{}-{:?}.xml", std::process::id(), std::thread::current().id()));
         std::fs::write(&path, SMALL).unwrap();
         let detector = HaarDetector::open(&path, config);
         std::fs::remove_file(&path).unwrap();

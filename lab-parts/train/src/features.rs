@@ -171,7 +171,8 @@ impl FeatureSet {
     #[must_use]
     pub fn split_images(&self, share: f64, seed: u64) -> (Self, Self) {
         let mut random = stream(seed, Purpose::Split, 1);
-        let mut parts = [Self::empty(self.dimension, self.names.clone()), Self::empty(self.dimension, self.names.clone())];
+        let mut parts =
+            [Self::empty(self.dimension, self.names.clone()), Self::empty(self.dimension, self.names.clone())];
         for (person, rows) in self.people.iter().enumerate() {
             let mut rows = rows.clone();
             random.shuffle(&mut rows);

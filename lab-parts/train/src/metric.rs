@@ -49,6 +49,14 @@ impl Embedded<'_> {
         scores
     }
 
+    /// Squared distances between all faces, row by row: `|a - b|² = 2 - 2 a·b`.
+    #[must_use]
+    pub fn squared_distances(&self) -> Vec<f32> {
+        let count = self.labels.len();
+        let distance = |place: usize| 2.0 - 2.0 * dot(self.row(place / count), self.row(place % count));
+        (0..count * count).map(distance).collect()
+    }
+
     fn row(&self, index: usize) -> &[f32] {
         &self.rows[index * self.dimension..(index + 1) * self.dimension]
     }
@@ -73,7 +81,7 @@ impl PairScores {
         if !(rate > 0.0 && rate < 1.0) {
             return Err(TrainError::setting("false_accept_rate", format!("is {rate}, not between 0 and 1")));
         }
-        let allowed = (pairs as f64 * rate + 1e-9) as usize;
+        let allowed = ((pairs as f64 * rate + 1e-9) as usize).min(pairs.saturating_sub(1));
         if allowed == 0 {
             return Err(TrainError::TooFewPairs { rate, needed: (1.0 / rate).ceil() as usize, pairs });
         }
@@ -86,9 +94,8 @@ impl PairScores {
         // The highest that must not pass. `allowed` is below `pairs`, as the rate is below 1.
         let (_, threshold, _) = self.different.select_nth_unstable_by(allowed, |a, b| b.total_cmp(a));
         let threshold = *threshold;
-        let share = |scores: &[f32]| {
-            scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len() as f64
-        };
+        let share =
+            |scores: &[f32]| scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len() as f64;
         Ok(Rates { true_accept: share(&self.same), false_accept: share(&self.different), threshold })
     }
 
@@ -127,6 +134,9 @@ mod tests {
         let scores = embedded.pair_scores();
         assert_eq!(scores.same, [0.0, -0.6]);
         assert_eq!(scores.different, [0.6, -1.0, 0.8, 0.0]);
+        let squared = embedded.squared_distances();
+        let wanted = [0.0, 2.0, 0.8, 4.0, 2.0, 0.0, 0.4, 2.0];
+        assert!(squared.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{squared:?}");
     }
 
     #[test]

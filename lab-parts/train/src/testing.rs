@@ -11,7 +11,11 @@ pub(crate) fn people(count: usize, images: usize, dimension: usize, seed: u64) -
         let centre: Vec<f64> = (0..dimension).map(|_| gaussian(&mut random)).collect();
         for image in 0..images {
             let vector = centre.iter().map(|value| (value + 0.8 * gaussian(&mut random)) as f32).collect();
-            samples.push(Sample { person: format!("person-{person:03}"), image: format!("{person}-{image}.jpg"), vector });
+            samples.push(Sample {
+                person: format!("person-{person:03}"),
+                image: format!("{person}-{image}.jpg"),
+                vector,
+            });
         }
     }
     FeatureSet::new(samples).unwrap()

@@ -64,10 +64,11 @@ impl EigenfacesSvm {
         training.pictures()?;
         self.tuning.check(training)?;
         let pixels = training.matrix();
+        let (classes, people) = (training.classes(), training.people().len());
+        let chosen = self.tuning.choose(Problem { points: pixels.view(), classes, people }, self.components)?;
         let principal = Principal::fit(&pixels, self.components, true)?;
         let points = principal.project_all(pixels);
-        let problem = Problem { points: points.view(), classes: training.classes(), people: training.people().len() };
-        let chosen = self.tuning.choose(problem)?;
+        let problem = Problem { points: points.view(), classes, people };
         let machines = Machines::fit(problem, Kernel::Gaussian { gamma: chosen.gamma }, chosen.c)?;
         let mut learned = vec![("C", chosen.c), ("gamma", chosen.gamma)];
         learned.extend(chosen.accuracy.map(|accuracy| ("cross-validation accuracy", accuracy)));

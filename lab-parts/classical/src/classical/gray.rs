@@ -1,6 +1,7 @@
 //! Gray pictures of faces, and how they are cut from colour photos.
 
-use fast_image_resize as fir;
+mod bicubic;
+
 use serde::Serialize;
 
 use super::error::ClassicalError;
@@ -57,20 +58,28 @@ impl GrayImage {
     ///
     /// # Errors
     /// When the bytes do not fill the photo, the region leaves it, or nothing is left of it.
-    pub fn from_rgb(rgb: &[u8], photo: (usize, usize), region: Region, size: (usize, usize)) -> Result<Self, ClassicalError> {
+    pub fn from_rgb(
+        rgb: &[u8],
+        photo: (usize, usize),
+        region: Region,
+        size: (usize, usize),
+    ) -> Result<Self, ClassicalError> {
         let (width, height) = photo;
         if width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3)) != Some(rgb.len()) {
             let count = rgb.len();
             return Err(ClassicalError::Picture(format!("{count} bytes do not fill a photo of {width}x{height}")));
         }
-        let inside = |start: usize, length: usize, end| length > 0 && start.checked_add(length).is_some_and(|e| e <= end);
+        let inside =
+            |start: usize, length: usize, end| length > 0 && start.checked_add(length).is_some_and(|e| e <= end);
         if !inside(region.left, region.width, width) || !inside(region.top, region.height, height) {
             let Region { left, top, width: across, height: down } = region;
             let region = format!("a region of {across}x{down} at {left},{top}");
             return Err(ClassicalError::Picture(format!("{region} cannot be cut from a photo of {width}x{height}")));
         }
-        let scaled = scale(rgb, width, region, size)
-            .map_err(|error| ClassicalError::Picture(format!("a region cannot be scaled: {error}")))?;
+        if size.0 == 0 || size.1 == 0 {
+            return Err(ClassicalError::Picture(format!("a picture of {}x{} has no pixels", size.0, size.1)));
+        }
+        let scaled = bicubic::scale(rgb, width, region, size);
         let gray = |pixel: &[u8]| pixel.iter().map(|&value| f32::from(value) / 255.0).sum::<f32>() / 3.0;
         Self::new(size.0, size.1, scaled.chunks_exact(3).map(gray).collect())
     }
@@ -92,24 +101,6 @@ impl GrayImage {
     pub fn values(&self) -> &[f32] {
         &self.values
     }
-}
-
-/// The region of a photo, scaled; three bytes a pixel. It is cut out first, so that no pixel around it has a share.
-fn scale(
-    rgb: &[u8],
-    photo_width: usize,
-    region: Region,
-    size: (usize, usize),
-) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let rows = rgb.chunks_exact(3 * photo_width).skip(region.top).take(region.height);
-    let cut: Vec<u8> = rows.flat_map(|row| &row[3 * region.left..3 * (region.left + region.width)]).copied().collect();
-    let pixel = fir::PixelType::U8x3;
-    let source = fir::images::ImageRef::new(u32::try_from(region.width)?, u32::try_from(region.height)?, &cut, pixel)?;
-    let mut target = fir::images::Image::new(u32::try_from(size.0)?, u32::try_from(size.1)?, pixel);
-    // Pillow's bicubic filter has a = -0.5, which is the Catmull-Rom spline.
-    let filter = fir::ResizeAlg::Convolution(fir::FilterType::CatmullRom);
-    fir::Resizer::new().resize(&source, &mut target, &fir::ResizeOptions::new().resize_alg(filter))?;
-    Ok(target.into_vec())
 }
 
 #[cfg(test)]

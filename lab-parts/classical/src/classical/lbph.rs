@@ -147,10 +147,22 @@ fn neighbour(angle: f64, radius: f64, width: usize) -> Neighbour {
     Neighbour { corners: [corner(0.0, 0.0), corner(0.0, 1.0), corner(1.0, 0.0), corner(1.0, 1.0)] }
 }
 
+/// Sums that are added up side by side, so that the processor's vector unit can.
+const LANES: usize = 8;
+
 /// Twice the sum over all values of the squared difference by the sum, as in OpenCV's `HISTCMP_CHISQR_ALT`.
 fn chi_square(a: &[f32], b: &[f32]) -> f64 {
-    let term = |(a, b): (&f32, &f32)| if a + b > 0.0 { (a - b) * (a - b) / (a + b) } else { 0.0 };
-    2.0 * a.iter().zip(b).map(|pair| f64::from(term(pair))).sum::<f64>()
+    // Where both are 0, so is the difference.
+    let term = |a: f32, b: f32| (a - b) * (a - b) / (a + b).max(f32::MIN_POSITIVE);
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += term(a[lane], b[lane]);
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b));
+    2.0 * sums.into_iter().chain(rest).map(f64::from).sum::<f64>()
 }
 
 /// The histograms of all training pictures.

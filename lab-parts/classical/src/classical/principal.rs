@@ -58,7 +58,8 @@ impl Principal {
 
     /// A sample's place along the components.
     pub(super) fn project(&self, values: &[f32]) -> Array1<f64> {
-        let centred: Array1<f64> = values.iter().zip(&self.mean).map(|(value, mean)| f64::from(*value) - mean).collect();
+        let centred: Array1<f64> =
+            values.iter().zip(&self.mean).map(|(value, mean)| f64::from(*value) - mean).collect();
         self.components.dot(&centred)
     }
 

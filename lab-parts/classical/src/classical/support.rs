@@ -37,9 +37,7 @@ impl Kernel {
     fn of(self, a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
         match self {
             Self::Linear => a.dot(&b),
-            Self::Gaussian { gamma } => {
-                (-gamma * a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()).exp()
-            }
+            Self::Gaussian { gamma } => (-gamma * a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()).exp(),
         }
     }
 }
@@ -126,12 +124,16 @@ impl Machines {
             machines.iter().flat_map(|machine| machine.coefficients.iter().map(|(place, _)| *place)).collect();
         used.sort_unstable();
         used.dedup();
-        let solved =
-            Self { kernel, people: problem.people, vectors: Array2::zeros((0, 0)), machines, support_vectors: used.len() };
-        Ok(match kernel {
-            Kernel::Linear => solved.folded(problem),
-            Kernel::Gaussian { .. } => solved.sharing(problem, &used),
-        })
+        let solved = Self {
+            kernel,
+            people: problem.people,
+            vectors: Array2::zeros((0, 0)),
+            machines,
+            support_vectors: used.len(),
+        };
+        // A sum for each machine is less than the vectors as long as people are few.
+        let fold = kernel == Kernel::Linear && solved.machines.len() <= used.len();
+        Ok(if fold { solved.folded(problem) } else { solved.sharing(problem, &used) })
     }
 
     /// With the support vectors only, each once.
@@ -202,10 +204,9 @@ fn solve(
         // linfa divides the squared distance by its parameter.
         Kernel::Gaussian { gamma } => parameters.gaussian_kernel(1.0 / gamma),
     };
-    let solved = parameters.fit(&DatasetBase::new(points, targets)).map_err(|error| ClassicalError::Solver {
-        what: "support vector machines",
-        message: error.to_string(),
-    })?;
+    let solved = parameters
+        .fit(&DatasetBase::new(points, targets))
+        .map_err(|error| ClassicalError::Solver { what: "support vector machines", message: error.to_string() })?;
     let factors = places.into_iter().zip(solved.alpha).filter(|(_, factor)| *factor != 0.0);
     Ok(Machine { people, threshold: solved.rho, coefficients: factors.collect() })
 }

@@ -1,10 +1,11 @@
 //! How the parameters of Gaussian support vector machines come about: given, or chosen by cross-validation.
 
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 use super::Prediction;
 use super::error::ClassicalError;
+use super::principal::Principal;
 use super::samples::TrainingSet;
 use super::support::{Kernel, Machines, Problem, check_positive};
 
@@ -36,11 +37,7 @@ pub struct Grid {
 
 impl Default for Grid {
     fn default() -> Self {
-        Self {
-            folds: 5,
-            c: vec![1.0, 10.0, 100.0, 1000.0],
-            gamma: vec![1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1],
-        }
+        Self { folds: 5, c: vec![1.0, 10.0, 100.0, 1000.0], gamma: vec![1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1] }
     }
 }
 
@@ -67,11 +64,11 @@ impl Tuning {
         }
     }
 
-    /// The parameters.
-    pub(super) fn choose(&self, problem: Problem<'_>) -> Result<Chosen, ClassicalError> {
+    /// The parameters for pictures that are whitened to so many components.
+    pub(super) fn choose(&self, pictures: Problem<'_>, components: usize) -> Result<Chosen, ClassicalError> {
         match self {
             Self::Given { c, gamma } => Ok(Chosen { c: *c, gamma: *gamma, accuracy: None }),
-            Self::CrossValidated(grid) => grid.search(problem),
+            Self::CrossValidated(grid) => grid.search(pictures, components),
         }
     }
 }
@@ -93,18 +90,20 @@ impl Grid {
         }
     }
 
-    fn search(&self, problem: Problem<'_>) -> Result<Chosen, ClassicalError> {
-        let folds = folds(problem.classes, problem.people, self.folds);
-        let mut best = Chosen { c: 1.0, gamma: 1.0, accuracy: None };
-        for &c in &self.c {
-            for &gamma in &self.gamma {
-                let accuracy = accuracy(problem, &folds, c, gamma)?;
-                if best.accuracy.is_none_or(|so_far| accuracy > so_far) {
-                    best = Chosen { c, gamma, accuracy: Some(accuracy) };
-                }
+    fn search(&self, pictures: Problem<'_>, components: usize) -> Result<Chosen, ClassicalError> {
+        let folds = folds(pictures.classes, pictures.people, self.folds);
+        let pairs = self.c.iter().flat_map(|&c| self.gamma.iter().map(move |&gamma| (c, gamma)));
+        let mut tried: Vec<Chosen> = pairs.map(|(c, gamma)| Chosen { c, gamma, accuracy: Some(0.0) }).collect();
+        let used = (0..self.folds).filter(|fold| folds.contains(fold)).count();
+        for fold in (0..self.folds).filter(|fold| folds.contains(fold)) {
+            let fold = Fold::new(pictures, components, |place| folds[place] == fold)?;
+            for pair in &mut tried {
+                let share = fold.recognised(pair.c, pair.gamma)? / used as f64;
+                pair.accuracy = pair.accuracy.map(|sum| sum + share);
             }
         }
-        Ok(best)
+        let better = |best: Chosen, next: Chosen| if next.accuracy > best.accuracy { next } else { best };
+        tried.into_iter().reduce(better).ok_or(ClassicalError::NoVariance)
     }
 }
 
@@ -126,27 +125,40 @@ fn folds(classes: &[usize], people: usize, count: usize) -> Vec<usize> {
     folds
 }
 
-/// The mean over the folds of the share recognised.
-fn accuracy(problem: Problem<'_>, folds: &[usize], c: f64, gamma: f64) -> Result<f64, ClassicalError> {
-    let used: Vec<usize> = {
-        let mut used = folds.to_vec();
-        used.sort_unstable();
-        used.dedup();
-        used
-    };
-    let mut sum = 0.0;
-    for &fold in &used {
-        let (tested, learned): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|&place| folds[place] == fold);
-        let points = problem.points.select(Axis(0), &learned);
-        let classes: Vec<usize> = learned.iter().map(|&place| problem.classes[place]).collect();
-        let part = Problem { points: points.view(), classes: &classes, people: problem.people };
-        let machines = Machines::fit(part, Kernel::Gaussian { gamma }, c)?;
-        let right = |place: &&usize| {
-            Prediction::best_of(machines.scores(problem.points.row(**place))).class == problem.classes[**place]
-        };
-        sum += tested.iter().filter(right).count() as f64 / tested.len() as f64;
+/// A part of the training set that is tested, and the rest that is learned, from the components on: components that had
+/// seen the tested pictures would make these look unlike any new picture.
+struct Fold {
+    people: usize,
+    learned: (Array2<f64>, Vec<usize>),
+    tested: (Array2<f64>, Vec<usize>),
+}
+
+impl Fold {
+    fn new(
+        pictures: Problem<'_>,
+        components: usize,
+        is_tested: impl Fn(usize) -> bool,
+    ) -> Result<Self, ClassicalError> {
+        let (tested, learned): (Vec<usize>, Vec<usize>) = (0..pictures.classes.len()).partition(|&i| is_tested(i));
+        let classes = |places: &[usize]| places.iter().map(|&place| pictures.classes[place]).collect();
+        let rows = pictures.points.select(Axis(0), &learned);
+        let principal = Principal::fit(&rows, components, true)?;
+        Ok(Self {
+            people: pictures.people,
+            tested: (principal.project_all(pictures.points.select(Axis(0), &tested)), classes(&tested)),
+            learned: (principal.project_all(rows), classes(&learned)),
+        })
     }
-    Ok(sum / used.len() as f64)
+
+    /// The share of the tested pictures that is recognised.
+    fn recognised(&self, c: f64, gamma: f64) -> Result<f64, ClassicalError> {
+        let (points, classes) = &self.learned;
+        let problem = Problem { points: points.view(), classes, people: self.people };
+        let machines = Machines::fit(problem, Kernel::Gaussian { gamma }, c)?;
+        let (points, classes) = &self.tested;
+        let named = points.outer_iter().map(|point| Prediction::best_of(machines.scores(point)).class);
+        Ok(named.zip(classes).filter(|(named, class)| named == *class).count() as f64 / classes.len() as f64)
+    }
 }
 
 #[cfg(test)]

@@ -106,13 +106,8 @@ fn part(numbers: &[f64], (width, height): (usize, usize)) -> Result<Part, String
     let inside = |value: f64| value.fract() == 0.0 && (0.0..=LARGEST_WINDOW as f64).contains(&value);
     match *numbers {
         [x, y, w, h, weight] if [x, y, w, h].into_iter().all(inside) => {
-            let part = Part {
-                x: x as usize,
-                y: y as usize,
-                width: w as usize,
-                height: h as usize,
-                weight: weight as f32,
-            };
+            let part =
+                Part { x: x as usize, y: y as usize, width: w as usize, height: h as usize, weight: weight as f32 };
             if part.x + part.width > width || part.y + part.height > height {
                 return Err(format!("the box {numbers:?} reaches outside the window of {width}x{height}"));
             }

@@ -60,10 +60,7 @@ fn merged(windows: &[Window]) -> Vec<Group> {
 fn alike(a: &Window, b: &Window) -> bool {
     let delta = TOLERANCE * f64::from(a.width.min(b.width) + a.height.min(b.height)) * 0.5;
     let near = |a: i32, b: i32| f64::from(a.abs_diff(b)) <= delta;
-    near(a.x, b.x)
-        && near(a.y, b.y)
-        && near(a.x + a.width, b.x + b.width)
-        && near(a.y + a.height, b.y + b.height)
+    near(a.x, b.x) && near(a.y, b.y) && near(a.x + a.width, b.x + b.width) && near(a.y + a.height, b.y + b.height)
 }
 
 fn contains(outer: &Window, inner: &Window) -> bool {

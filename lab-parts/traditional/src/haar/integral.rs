@@ -51,25 +51,16 @@ impl Corners {
     /// The sum over the box; `window` starts with the window's first corner.
     #[inline]
     pub(super) fn sum(&self, window: &[u32]) -> u32 {
-        let [a, b, c, d] = self.0.map(|at| window[at as usize]);
-        a.wrapping_sub(b).wrapping_sub(c).wrapping_add(d)
+        let [a, b, c, d] = self.0;
+        let (top, bottom) =
+            (window[a as usize].wrapping_sub(window[b as usize]), window[d as usize].wrapping_sub(window[c as usize]));
+        top.wrapping_add(bottom)
     }
 
-    /// The corners of the boxes of `count` windows side by side, the first of which starts with `sums`.
-    pub(super) fn rows<'a>(&self, sums: &'a [u32], count: usize) -> Rows<'a> {
-        Rows(self.0.map(|at| &sums[at as usize..][..count]))
-    }
-}
-
-/// One box in each of several windows side by side.
-pub(super) struct Rows<'a>([&'a [u32]; 4]);
-
-impl Rows<'_> {
-    /// The sum over the box of window `index`.
+    /// The sum as OpenCV weighs it.
     #[inline]
-    pub(super) fn sum(&self, index: usize) -> u32 {
-        let [a, b, c, d] = self.0.map(|row| row[index]);
-        a.wrapping_sub(b).wrapping_sub(c).wrapping_add(d)
+    pub(super) fn signed_sum(&self, window: &[u32]) -> f32 {
+        self.sum(window).cast_signed() as f32
     }
 }
 
@@ -97,7 +88,6 @@ mod tests {
             let corners = Corners::new((x, y), (w, h), integral.stride);
             let inside = || (y..y + h).flat_map(|row| &pixels[row * width + x..row * width + x + w]).map(|&p| u32::from(p));
             prop_assert_eq!(corners.sum(&integral.sums), inside().sum::<u32>());
-            prop_assert_eq!(corners.rows(&integral.sums, 1).sum(0), inside().sum::<u32>());
             prop_assert_eq!(corners.sum(&integral.squares), inside().map(|p| p * p).sum::<u32>());
         }
     }

@@ -1,11 +1,8 @@
 //! The cascade laid over a level, and its verdict on each window.
 
 use super::cascade::{Cascade, Stump};
-use super::integral::{Corners, Integral, Rows};
+use super::integral::{Corners, Integral};
 use super::pyramid::Level;
-
-/// Stages judged for all windows of a row at once, which is faster as long as most of them have to be judged.
-const ROW_STAGES: usize = 3;
 
 /// A window of the picture, or several of them merged: x, y, width and height in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,15 +36,14 @@ struct LaidStump {
     above: f32,
 }
 
-/// What the first stages say of the windows of one row.
-#[derive(Default)]
-struct Row {
-    /// What features are multiplied with, which evens out contrast; 0 where there is too little contrast to judge.
-    norms: Vec<f32>,
-    /// Sums of one stage.
-    votes: Vec<f64>,
-    /// How many stages were passed.
-    passed: Vec<usize>,
+/// What becomes of a window.
+enum Verdict {
+    Face,
+    /// Too little contrast to judge.
+    Flat,
+    /// By the first stage: the window beside it is skipped as well.
+    RejectedAtOnce,
+    Rejected,
 }
 
 impl Search {
@@ -68,69 +64,46 @@ impl Search {
     /// Adds the windows of `level` that pass to `found`.
     pub(super) fn run(&self, integral: &Integral, level: &Level, found: &mut Vec<Window>) {
         let grown = |pixels: usize| (pixels as f32 * level.scale).round_ties_even() as i32;
-        let (row_stages, stages) = self.stages.split_at(ROW_STAGES.min(self.stages.len()));
-        let mut row = Row::new(level.columns);
         for y in (0..level.rows).step_by(level.step) {
-            let first = y * integral.stride;
-            self.measure(integral, first, &mut row.norms);
-            row.judge(row_stages, &integral.sums[first..]);
             let mut x = 0;
             while x < level.columns {
-                let norm = row.norms[x];
-                if norm > 0.0 && row.passed[x] == row_stages.len() {
-                    let sums = &integral.sums[first + x..first + x + self.span];
-                    if stages.iter().all(|stage| stage.passes(sums, norm)) {
+                match self.judge(integral, y * integral.stride + x) {
+                    Verdict::Face => {
                         let (width, height) = level.window;
                         found.push(Window { x: grown(x), y: grown(y), width, height });
                     }
-                } else if norm > 0.0 && row.passed[x] == 0 {
-                    // OpenCV skips the window beside one that the first stage rejects.
-                    x += level.step;
+                    Verdict::RejectedAtOnce => x += level.step,
+                    Verdict::Rejected | Verdict::Flat => {}
                 }
                 x += level.step;
             }
         }
     }
 
-    /// The contrast of the windows that start in a row, computed as OpenCV does, types included: the last bit decides now
-    /// and then.
-    fn measure(&self, integral: &Integral, first: usize, norms: &mut [f32]) {
-        let sums = self.inner.rows(&integral.sums[first..], norms.len());
-        let squares = self.inner.rows(&integral.squares[first..], norms.len());
-        for (x, norm) in norms.iter_mut().enumerate() {
-            let sum = f64::from(sums.sum(x).cast_signed());
-            let variance = self.inner_area * f64::from(squares.sum(x)) - sum * sum;
-            let inverse = (1.0 / variance.sqrt()) as f32;
-            let judged = variance > 0.0 && self.inner_area * f64::from(inverse) < 0.1;
-            *norm = if judged { inverse } else { 0.0 };
+    #[inline]
+    fn judge(&self, integral: &Integral, first: usize) -> Verdict {
+        let sums = &integral.sums[first..first + self.span];
+        let squares = &integral.squares[first..first + self.span];
+        // As OpenCV computes it, types included: the last bit decides now and then.
+        let sum = f64::from(self.inner.sum(sums).cast_signed());
+        let variance = self.inner_area * f64::from(self.inner.sum(squares)) - sum * sum;
+        if variance <= 0.0 {
+            return Verdict::Flat;
         }
-    }
-}
-
-impl Row {
-    fn new(columns: usize) -> Self {
-        Self { norms: vec![0.0; columns], votes: vec![0.0; columns], passed: vec![0; columns] }
-    }
-
-    /// `sums` starts with the first corner of the row's first window.
-    fn judge(&mut self, stages: &[LaidStage], sums: &[u32]) {
-        self.passed.fill(0);
-        for (index, stage) in stages.iter().enumerate() {
-            self.votes.fill(0.0);
+        let norm = (1.0 / variance.sqrt()) as f32;
+        if self.inner_area * f64::from(norm) >= 0.1 {
+            return Verdict::Flat;
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            let mut votes = 0.0_f64;
             for stump in &stage.stumps {
-                stump.vote_all(sums, &self.norms, &mut self.votes);
+                votes += f64::from(stump.vote(sums, norm));
             }
-            for (passed, &votes) in self.passed.iter_mut().zip(&self.votes) {
-                *passed += usize::from(*passed == index && votes >= stage.threshold);
+            if votes < stage.threshold {
+                return if index == 0 { Verdict::RejectedAtOnce } else { Verdict::Rejected };
             }
         }
-    }
-}
-
-impl LaidStage {
-    fn passes(&self, sums: &[u32], norm: f32) -> bool {
-        let votes: f64 = self.stumps.iter().map(|stump| f64::from(stump.vote(sums, norm))).sum();
-        votes >= self.threshold
+        Verdict::Face
     }
 }
 
@@ -148,29 +121,13 @@ impl LaidStump {
 
     #[inline]
     fn vote(&self, sums: &[u32], norm: f32) -> f32 {
-        let part = |index: usize| self.weights[index] * self.corners[index].sum(sums).cast_signed() as f32;
-        let mut value = part(0) + part(1);
-        if self.weights[2] != 0.0 {
-            value += part(2);
+        let [first, second, third] = &self.corners;
+        let [w1, w2, w3] = self.weights;
+        let mut value = w1 * first.signed_sum(sums) + w2 * second.signed_sum(sums);
+        if w3 != 0.0 {
+            value += w3 * third.signed_sum(sums);
         }
         if value * norm < self.threshold { self.below } else { self.above }
-    }
-
-    /// Adds the votes on the windows of a row; each is what [`Self::vote`] gives.
-    fn vote_all(&self, sums: &[u32], norms: &[f32], votes: &mut [f64]) {
-        let [first, second, third] = self.corners.map(|corners| corners.rows(sums, norms.len()));
-        let [w1, w2, w3] = self.weights;
-        let part = |rows: &Rows<'_>, weight: f32, x: usize| weight * rows.sum(x).cast_signed() as f32;
-        let vote = |value: f32| f64::from(if value < self.threshold { self.below } else { self.above });
-        if w3 == 0.0 {
-            for (x, (votes, &norm)) in votes.iter_mut().zip(norms).enumerate() {
-                *votes += vote((part(&first, w1, x) + part(&second, w2, x)) * norm);
-            }
-        } else {
-            for (x, (votes, &norm)) in votes.iter_mut().zip(norms).enumerate() {
-                *votes += vote((part(&first, w1, x) + part(&second, w2, x) + part(&third, w3, x)) * norm);
-            }
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Tests on pictures of a few pixels.
 
 use super::*;
-use crate::classical::Method;
 use crate::classical::testing::{clusters, error_of, features, people, picture, train};
+use crate::classical::{Lbph, Method};
 
 /// Pictures of two pixels: the people differ in the first one, the second is louder and says nothing.
 fn loud() -> Vec<(Sample, usize)> {
@@ -58,7 +58,8 @@ fn machines_learn_people_from_pictures() {
         assert_eq!(answer, again.predict(&sample).unwrap());
     }
     let names: Vec<&str> = model.learned().iter().map(|(name, _)| *name).collect();
-    let expected = ["components", "variance explained", "C", "gamma", "cross-validation accuracy", "machines", "support vectors"];
+    let expected =
+        ["components", "variance explained", "C", "gamma", "cross-validation accuracy", "machines", "support vectors"];
     assert_eq!(names, expected);
 }
 
@@ -87,4 +88,26 @@ fn features_are_refused() {
     }
     let text = error_of(&Method::Eigenfaces(Eigenfaces { components: 0, whiten: false }), &people(2), &loud());
     assert_eq!(text, "one principal component or more must be kept");
+}
+
+/// The order of the training samples decides nothing.
+#[test]
+fn the_order_does_not_matter() {
+    let centre = |person: usize| (0..100).map(|i| (i % (person + 2)) as f32 / 4.0).collect();
+    let centres: Vec<Vec<f32>> = (0..3).map(centre).collect();
+    let draw = |seed| -> Vec<(Sample, usize)> {
+        let samples = clusters(&centres, 5, 0.6, seed);
+        samples.into_iter().map(|(sample, class)| (picture(10, sample.values()), class)).collect()
+    };
+    let (samples, mut turned) = (draw(8), draw(8));
+    turned.reverse();
+    let lbph = Lbph { columns: 2, rows: 2, ..Lbph::default() };
+    let whitened = Eigenfaces { components: 9, whiten: true };
+    for method in [Method::Eigenfaces(whitened), Method::Lbph(lbph)] {
+        let (model, other) = (train(&method, 3, &samples), train(&method, 3, &turned));
+        for (sample, _) in draw(9) {
+            let (one, two) = (model.predict(&sample).unwrap(), other.predict(&sample).unwrap());
+            assert!(one.scores.iter().zip(&two.scores).all(|(a, b)| (a - b).abs() < 1e-6), "{one:?} {two:?}");
+        }
+    }
 }

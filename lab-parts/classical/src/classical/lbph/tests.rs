@@ -73,7 +73,8 @@ fn cells_cover_the_inner_pixels() {
     let mut values = vec![0.5; 36];
     values[3 * 6 + 4] = 1.0;
     let histograms = descriptor.histograms(&values);
-    let codes: Vec<usize> = [(3, 3), (3, 4), (4, 3), (4, 4)].iter().map(|(r, c)| descriptor.code(&values, r * 6 + c)).collect();
+    let codes: Vec<usize> =
+        [(3, 3), (3, 4), (4, 3), (4, 4)].iter().map(|(r, c)| descriptor.code(&values, r * 6 + c)).collect();
     for (pattern, share) in histograms[3 * 256..].iter().enumerate() {
         let expected = codes.iter().filter(|code| **code == pattern).count() as f32 / 4.0;
         assert!((share - expected).abs() < 1e-6, "{pattern}");
@@ -87,6 +88,15 @@ fn chi_square_by_hand() {
     // 2 * (.25/1.5 + .25/.5 + 0 + 0)
     let distance = chi_square(&[1.0, 0.0, 0.0, 0.3], &[0.5, 0.5, 0.0, 0.3]);
     assert!((distance - 2.0 * (0.25 / 1.5 + 0.5)).abs() < 1e-6, "{distance}");
+}
+
+/// More values than are added side by side, and some left over.
+#[test]
+fn chi_square_counts_every_value() {
+    let (a, b): (Vec<f32>, Vec<f32>) = (0..37).map(|i| ((i % 5) as f32 / 37.0, (i % 7) as f32 / 37.0)).unzip();
+    let term = |(a, b): (&f32, &f32)| if a + b > 0.0 { f64::from((a - b) * (a - b) / (a + b)) } else { 0.0 };
+    let expected = 2.0 * a.iter().zip(&b).map(term).sum::<f64>();
+    assert!((chi_square(&a, &b) - expected).abs() < 1e-6);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Tests on vectors small enough to compute by hand.
 
 use super::*;
-use crate::classical::testing::{error_of, features, people, train};
 use crate::classical::Method;
+use crate::classical::testing::{error_of, features, people, train};
 
 fn mean(measure: Measure) -> Method {
     Method::NearestMean(NearestMean { measure })

@@ -36,7 +36,9 @@ fn noise(rows: usize, columns: usize) -> Array2<f64> {
 /// More pixels than pictures, more pictures than pixels, and nearly all components asked for.
 #[test]
 fn components_are_at_right_angles_and_lose_nothing() {
-    for (count, width, most) in [(30, 200, 29), (200, 30, 30), (60, 90, 40), (12, 12, 11), (100, 500, 99), (40, 10, 150)] {
+    for (count, width, most) in
+        [(30, 200, 29), (200, 30, 30), (60, 90, 40), (12, 12, 11), (100, 500, 99), (40, 10, 150)]
+    {
         let rows = noise(count, width);
         let principal = Principal::fit(&rows, most, false).unwrap();
         let product = principal.components.dot(&principal.components.t());

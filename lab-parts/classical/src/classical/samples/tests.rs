@@ -20,10 +20,7 @@ fn one_person_or_none_is_refused() {
 #[test]
 fn a_person_without_sample_is_refused_and_one_with_a_single_sample_told() {
     let samples = [(features(&[1.0]), 0), (features(&[2.0]), 0), (features(&[3.0]), 1)];
-    assert_eq!(
-        error(&people(3), &samples),
-        "person 2 has no training sample: give one or leave the person out"
-    );
+    assert_eq!(error(&people(3), &samples), "person 2 has no training sample: give one or leave the person out");
     let names = people(2);
     let set = TrainingSet::new(&names, pairs(&samples)).unwrap();
     assert_eq!(set.with_one_sample(), ["person 1"]);
@@ -33,10 +30,7 @@ fn a_person_without_sample_is_refused_and_one_with_a_single_sample_told() {
 #[test]
 fn nan_is_refused_with_its_place() {
     let samples = [(features(&[1.0, 2.0]), 0), (features(&[1.0, f32::NAN]), 1)];
-    assert_eq!(
-        error(&people(2), &samples),
-        "training sample 1 (person 1): value 1 is NaN, which is no finite number"
-    );
+    assert_eq!(error(&people(2), &samples), "training sample 1 (person 1): value 1 is NaN, which is no finite number");
     let samples = [(features(&[f32::NEG_INFINITY]), 0), (features(&[1.0]), 1)];
     assert!(error(&people(2), &samples).contains("training sample 0 (person 0): value 0 is -inf"));
 }

@@ -87,6 +87,24 @@ fn sharing_vectors_changes_nothing() {
     }
 }
 
+/// Of many people with few samples the vectors are kept, not a sum a machine: the decisions are the same.
+#[test]
+fn folding_changes_nothing() {
+    let points = Array2::from_shape_fn((24, 3), |(i, j)| ((i * 37 + j * 11) % 17) as f64 / 17.0);
+    let classes: Vec<usize> = (0..24).map(|i| i % 12).collect();
+    let data = problem(&points, &classes, 12);
+    let shared = Machines::fit(data, Kernel::Linear, 5.0).unwrap();
+    let vectors = shared.vectors.clone();
+    assert!(vectors.nrows() <= 24, "{}", vectors.nrows());
+    let point = array![0.3, 0.6, 0.1];
+    let scores = shared.scores(point.view());
+    let folded = shared.folded(Problem { points: vectors.view(), ..data });
+    assert_eq!(folded.vectors.nrows(), 66);
+    for (a, b) in scores.iter().zip(folded.scores(point.view())) {
+        assert!((a - b).abs() < 1e-9);
+    }
+}
+
 /// The conditions of Karush, Kuhn and Tucker hold: the solver has found the optimum, not something near it.
 #[test]
 fn the_solution_is_optimal() {
@@ -99,8 +117,7 @@ fn the_solution_is_optimal() {
     let balance: f64 = machine.coefficients.iter().map(|(_, factor)| factor).sum();
     assert!(balance.abs() < 1e-9, "{balance}");
     for (place, &class) in classes.iter().enumerate() {
-        let sum: f64 =
-            machine.coefficients.iter().map(|(i, f)| f * kernel.of(points.row(*i), points.row(place))).sum();
+        let sum: f64 = machine.coefficients.iter().map(|(i, f)| f * kernel.of(points.row(*i), points.row(place))).sum();
         let side = if class == 0 { 1.0 } else { -1.0 };
         let margin = side * (sum - machine.threshold);
         let factor = machine.coefficients.iter().find(|(i, _)| *i == place).map_or(0.0, |(_, f)| f * side);
