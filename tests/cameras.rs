@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sightline_testkit::RtspProcess;
 use sightline_testkit::clip;
 use sightline_tests::{
-    ONE_OF_EACH, PATIENCE, Site, brief, camera_events, rtsp_cameras, side_by_side, visits, wait_until,
+    ONE_OF_EACH, PATIENCE, Site, alone, brief, camera_events, rtsp_cameras, side_by_side, visits, wait_until,
 };
 
 /// A camera's kept frames so far.
@@ -125,7 +125,7 @@ fn what_is_wrong_with_a_camera_is_told_and_its_password_is_not() {
 
 #[test]
 fn cameras_move_when_their_worker_is_killed() {
-    let _turn = side_by_side();
+    let _turn = alone();
     let cameras =
         rtsp_cameras(&[("entrance", "cap12_edit"), ("corridor", "cap13_edit2"), ("parking", "franck")]).unwrap();
     let mut workers = vec!["ingest"];

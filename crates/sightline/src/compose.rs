@@ -28,7 +28,7 @@ const IO_THREADS: usize = 2;
 /// After a stage's predecessors have ended: how long what they left behind may take.
 const DRAIN: Duration = Duration::from_millis(1500);
 
-/// After a signal the process ends within this, whatever hangs: less than the 10 s after which container engines kill.
+/// After a signal a process that has started ends within this, whatever hangs: less than the 10 s after which container engines kill.
 const ALL_ENDED: Duration = Duration::from_secs(8);
 
 /// How often the samples of histograms are counted, whether or not anybody scrapes them.
@@ -245,15 +245,17 @@ async fn wait(parts: &mut Vec<Part>, shutdown: &Shutdown) -> Result<()> {
 /// Ends the parts from the first to the last; the threads of one stage end together.
 async fn finish(parts: Vec<Part>) -> Result<()> {
     let at_last = tokio::time::Instant::now() + ALL_ENDED;
+    // When the first ones hang, the others are told while there is still time to end well.
+    let all_told = at_last - DRAIN;
     let mut outcome = Ok(());
     for stage in parts.chunk_by(|one, next| one.name == next.name) {
-        let deadline = at_last.min(tokio::time::Instant::now() + DRAIN);
+        let deadline = all_told.min(tokio::time::Instant::now() + DRAIN);
         while stage.iter().any(|part| (part.waiting)() > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         stage.iter().for_each(|part| part.stop.trigger());
         let over = || stage.iter().all(|part| part.task.is_finished());
-        while !over() && tokio::time::Instant::now() < at_last {
+        while !over() && tokio::time::Instant::now() < all_told {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -83,12 +83,6 @@ impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, reason: None, message: message.into() }
     }
-
-    /// The same with a reason.
-    #[must_use]
-    pub fn because(self, reason: FailureReason) -> Self {
-        Self { reason: Some(reason), ..self }
-    }
 }
 
 macro_rules! call {

@@ -63,7 +63,10 @@ fn key_of(data_dir: &Path) -> Result<SealKey> {
         // What cannot be removed does no harm.
         drop(std::fs::remove_file(&beside));
         match placed {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            // Some file systems have no links: there a start that breaks off may leave half of one.
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                SealKey::load_or_create(&place).map(drop).map_err(std::io::Error::other)
+            }
             _ => File::open(data_dir)?.sync_all(),
         }
     };

@@ -26,6 +26,8 @@ on_both_buses!(
     a_patient_stage_tries_its_batch_again,
     a_panic_ends_the_stage_and_the_message_comes_again,
     what_fails_takes_no_other_with_it,
+    what_killed_another_worker_ends_this_one,
+    a_stage_that_waits_for_the_queue_downstream_lives,
     a_shutdown_finishes_what_is_under_way,
     stopped_when_nothing_waits_it_has_drained,
     a_stage_that_hangs_does_not_keep_the_process,
@@ -298,6 +300,13 @@ where
         }
     };
     let others = async {
+        // Five deliveries, each until the deadline of an acknowledgement.
+        let dead = async {
+            while site.bus.dead_letters().await.unwrap().is_empty() {
+                tokio::time::sleep(MOMENT).await;
+            }
+        };
+        tokio::time::timeout(4 * PATIENCE, dead).await.expect("it is dead");
         let letter = site.dead_letters(1).await.remove(0);
         assert_eq!(letter.bytes, change("lobby", 7).encode().unwrap());
         assert!(letter.reason.contains(reason), "{}", letter.reason);
@@ -325,7 +334,40 @@ async fn what_fails_takes_no_other_with_it(site: Site) {
     fifteen_arrive(&site, stage, "failed 5 times").await;
 }
 
-/// Over NATS the same takes the deadline of an acknowledgement each time.
+/// It had been delivered before; whoever takes it after that is told that the stage has panicked, and does not wait for ever.
+async fn what_killed_another_worker_ends_this_one(site: Site) {
+    let stage = work(|batch: &[IdentifyInput], _: &mut Outbox<FrameFaces>| {
+        assert!(number(&batch[0]).1 != 7, "a defect that the test has made");
+        Ok(())
+    });
+    publish(&site, 7..8).await;
+    let mut inbox = site.bus.inbox::<IdentifyInput>("contract").await.unwrap();
+    take_one(&mut inbox).await.retry(Duration::from_millis(700)).await.unwrap();
+    let config = RunnerConfig { careful: Duration::from_millis(300), ..RunnerConfig::new("contract", 0) };
+    let running = Running::start_with(&site, stage, site.bus.outlet(), config).await;
+    assert!(matches!(running.end().await, Err(RunError::Panicked { stage: "contract" })));
+}
+
+/// A commit that waits for somebody else is no reason to restart the process, also when one message is taken at a time.
+async fn a_stage_that_waits_for_the_queue_downstream_lives(site: Site) {
+    let stage = work(|batch: &[IdentifyInput], out| {
+        batch.iter().for_each(|input| out.emit(frame("tape", number(input).1, CaptureMode::Complete)));
+        Ok(())
+    });
+    publish(&site, 0..12).await;
+    let running = Running::start(&site, stage, site.bus.outlet::<Frame>(), 1).await;
+    eventually("the queue downstream is full", async || site.stored::<Frame>(&COMPLETE_FRAMES).await == 8).await;
+    // Longer than a thread may be silent.
+    tokio::time::sleep(Duration::from_secs(33)).await;
+    assert!(running.health.is_live());
+    let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
+    for _ in 0..12 {
+        take_one(&mut inbox).await.done().await.unwrap();
+    }
+    running.stop().await.unwrap();
+}
+
+/// Over NATS, where messages outlive the worker that one of them kills.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_kills_takes_no_other_with_it() {
     let stage = || {
@@ -335,7 +377,7 @@ async fn what_kills_takes_no_other_with_it() {
             Ok(())
         })
     };
-    fifteen_arrive(&Site::memory(), stage, "did not survive").await;
+    fifteen_arrive(&Site::nats().await, stage, "did not survive").await;
 }
 
 /// A stage that begins a batch when it comes and ends it when it is told to.
