@@ -25,7 +25,16 @@ impl Step {
     /// Cargo, in the checkout.
     pub(crate) fn cargo(cache: &Cache) -> Self {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        Self::new(program).folder(&crate::cache::workspace()).environment(cache)
+        let mut step = Self::new(program).folder(&crate::cache::workspace()).environment(cache);
+        // What cargo told this program about its own package is no business of the next one: ring is built anew when it changes, and
+        // with it everything that speaks TLS.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                step.command.env_remove(&name);
+            }
+        }
+        step
     }
 
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
