@@ -7,6 +7,8 @@ mod stages;
 mod stills;
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +129,7 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         format!("http.listen: {listen} cannot be listened on; give another address, as in 127.0.0.1:8081")
     })?;
     let (stages, remote) = join(&config, layout, &health, &shutdown).await?;
+    let _held = if stages.contains(&StageName::Identify) { hold(&config.data_dir, remote.is_none())? } else { None };
     let process = Arc::new(Process {
         config,
         resolved,
@@ -161,6 +164,25 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         tracing::debug!("connections that were still open have been cut");
     }
     outcome
+}
+
+/// Holds the data folder for as long as the file is kept: alone in one process, where no lease tells two owners apart; over NATS beside
+/// a standby. None where the file system has no locks.
+fn hold(data_dir: &Path, alone: bool) -> Result<Option<File>> {
+    let place = data_dir.join("lock");
+    std::fs::create_dir_all(data_dir).with_context(|| format!("data_dir: {}", data_dir.display()))?;
+    let file = File::create(&place).with_context(|| format!("data_dir: {}", place.display()))?;
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(anyhow!(
+            "data_dir: {} is in use by another sightline: stop that one first, or give this one another data_dir",
+            data_dir.display()
+        )),
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!(%error, data_dir = %data_dir.display(), "the folder cannot be locked: see that only one process uses it");
+            Ok(None)
+        }
+    }
 }
 
 /// Which stages, and the connection to the others.

@@ -119,7 +119,8 @@ pub struct Person {
 /// Asks for people in the order of their names (by code points).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeopleAfter {
-    /// [`PeoplePage::next`] of the page before; empty for the first page.
+    /// [`PeoplePage::next`] of the page before; empty for the first page. It is a name: who is renamed between two pages comes twice or
+    /// not at all.
     pub after: String,
     /// At most so many; a page has a thousand at most.
     pub limit: u32,
