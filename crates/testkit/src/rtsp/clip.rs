@@ -59,20 +59,6 @@ impl Clip {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Clip;
-
-    #[test]
-    fn a_clip_is_all_its_pictures() {
-        gstreamer::init().unwrap();
-        let clip = Clip::read(&crate::clip("cap13_edit2").unwrap()).unwrap();
-        assert_eq!(clip.units.len(), 765);
-        assert!(clip.units.windows(2).all(|pair| pair[0].dts_ns < pair[1].dts_ns));
-        assert!((30_500_000_000..30_800_000_000).contains(&clip.duration_ns), "{}", clip.duration_ns);
-    }
-}
-
 /// Writes a clip anew with a key frame every so many pictures: the clips of the registries have one in ten seconds, and nobody
 /// who opens such a camera sees anything before the next one. Cameras send one every one or two seconds.
 ///
@@ -97,5 +83,19 @@ pub fn with_key_frames(clip: &Path, every: u32, to: &Path) -> Result<()> {
         Some(gst::MessageView::Eos(_)) => Ok(()),
         Some(gst::MessageView::Error(error)) => bail!("{}: {}", clip.display(), error.error()),
         _ => bail!("{} is not written anew within two minutes", clip.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Clip;
+
+    #[test]
+    fn a_clip_is_all_its_pictures() {
+        gstreamer::init().unwrap();
+        let clip = Clip::read(&crate::clip("cap13_edit2").unwrap()).unwrap();
+        assert_eq!(clip.units.len(), 765);
+        assert!(clip.units.windows(2).all(|pair| pair[0].dts_ns < pair[1].dts_ns));
+        assert!((30_500_000_000..30_800_000_000).contains(&clip.duration_ns), "{}", clip.duration_ns);
     }
 }
