@@ -5,11 +5,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sightline_testkit::process::program;
+use sightline_testkit::process::{free_port, program};
 use sightline_testkit::{clip, shared_or_skip};
 use sightline_tests::{PATIENCE, Site, alone, frames_of, side_by_side, wait_until};
 use tempfile::TempDir;
@@ -340,4 +340,20 @@ fn a_picture_that_was_enrolled_before_is_known_by_the_reason() {
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((output.status.code(), &report["rejected"]), (Some(status), &json!(reported)), "{}", said(&output));
     }
+}
+
+#[test]
+fn a_second_process_leaves_the_gallery_to_the_first() {
+    let _turn = side_by_side();
+    let site = Site::one_process("").unwrap();
+    let mut second = Command::new(program("sightline").unwrap());
+    let second = second.current_dir(site.folder.path()).arg("run").stderr(Stdio::piped());
+    let mut second = second.env("SIGHTLINE_PORT", free_port().unwrap().to_string()).spawn().unwrap();
+    let ended = wait_until("it is refused", PATIENCE, || second.try_wait().unwrap().is_some());
+    second.kill().unwrap();
+    let output = second.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(ended.is_ok() && output.status.code() == Some(1), "{ended:?}: {said}");
+    assert!(said.contains("in use by another sightline") && said.contains("data_dir"), "{said}");
+    assert!(site.fleet.is_ready(0));
 }

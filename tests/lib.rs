@@ -4,7 +4,7 @@ mod ledger;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -23,17 +23,28 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// One process for each stage.
 pub const ONE_OF_EACH: [&str; 5] = ["ingest", "detect", "track", "embed", "identify gateway"];
 
-/// One site at a time, for tests with a promise about time.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// A test's place among those of its file; given up when dropped.
+pub enum Turn {
+    /// Nobody else.
+    Alone(RwLockWriteGuard<'static, ()>),
+    /// With one other.
+    SideBySide(RwLockReadGuard<'static, ()>, MutexGuard<'static, ()>),
+}
+
+static PLACE: RwLock<()> = RwLock::new(());
+
+/// One site at a time, for tests with a promise about time or memory.
+pub fn alone() -> Turn {
+    Turn::Alone(PLACE.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Two sites at a time: most of these tests wait for something most of their time.
-pub fn side_by_side() -> MutexGuard<'static, ()> {
-    static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+pub fn side_by_side() -> Turn {
+    static SEATS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
     static COMING: AtomicUsize = AtomicUsize::new(0);
-    TURNS[COMING.fetch_add(1, Ordering::Relaxed) % TURNS.len()].lock().unwrap_or_else(PoisonError::into_inner)
+    let seat = &SEATS[COMING.fetch_add(1, Ordering::Relaxed) % SEATS.len()];
+    let seat = seat.lock().unwrap_or_else(PoisonError::into_inner);
+    Turn::SideBySide(PLACE.read().unwrap_or_else(PoisonError::into_inner), seat)
 }
 
 /// Running processes with everything they need; all of it goes when dropped.

@@ -26,7 +26,7 @@ use crate::identify::Clock;
 use crate::metrics::Metrics;
 use crate::mirror;
 
-/// Most events, or people, of one page: far below what a message or a client's answer may hold.
+/// Most events, or people, of one page: about a megabyte, where a broker with `max_payload: 8MB` takes eight.
 const LONGEST_PAGE: u32 = 1000;
 
 /// Longest that a call for events waits for the first one; below the deadline of every caller.

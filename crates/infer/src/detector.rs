@@ -7,7 +7,7 @@ mod input;
 pub(crate) mod mtcnn;
 mod yunet;
 
-use sightline_vision::{Landmarks, Picture, Planes, Rect, RgbImage};
+use sightline_vision::{Landmarks, Picture, Planes, Point, Rect, RgbImage};
 
 use crate::bench_support::Recorder;
 use crate::error::InferError;
@@ -79,6 +79,19 @@ pub struct Detection {
     pub score: f32,
     /// Left eye, right eye, nose, left and right mouth corner, as seen in the picture.
     pub landmarks: Landmarks,
+}
+
+impl Detection {
+    /// The same face where a picture is so many times as wide and as high.
+    #[must_use]
+    pub fn scaled(&self, (x, y): (f32, f32)) -> Self {
+        let b = self.bbox;
+        Self {
+            bbox: Rect::new(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y),
+            score: self.score,
+            landmarks: self.landmarks.map(|point| Point { x: point.x * x, y: point.y * y }),
+        }
+    }
 }
 
 /// A detector, loaded, checked and warm. One for a thread.

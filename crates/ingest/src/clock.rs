@@ -18,7 +18,7 @@ pub(crate) struct CaptureClock {
 enum Base {
     /// Start of the run; presentation time is added.
     File(Utc),
-    /// Wall clock and presentation time of the epoch's first frame.
+    /// Wall clock and presentation time of the frame that took the least time to arrive.
     Arrival(Option<(Utc, i64)>),
 }
 
@@ -40,8 +40,13 @@ impl CaptureClock {
             Base::Arrival(base) => match ntp_ns.and_then(from_ntp).filter(|t| now.ns_since(*t).abs() < PLAUSIBLE_NS) {
                 Some(capture) => (capture, ClockSource::Rtcp),
                 None => {
-                    let (first, first_pts_ns) = *base.get_or_insert((now, pts_ns));
-                    (first.plus_ns(pts_ns.saturating_sub(first_pts_ns)), ClockSource::Arrival)
+                    let (least, least_pts_ns) = *base.get_or_insert((now, pts_ns));
+                    let mapped = least.plus_ns(pts_ns.saturating_sub(least_pts_ns));
+                    // A viewer that joins gets a burst, whose first frames are old. No frame arrives before it was captured.
+                    if mapped.ns_since(now) > 0 {
+                        *base = Some((now, pts_ns));
+                    }
+                    (mapped.min(now), ClockSource::Arrival)
                 }
             },
         };
@@ -77,6 +82,18 @@ mod tests {
         // It arrives late, but was captured a second after the first.
         let second = clock.stamp(8 * SECOND, None, Utc::from_unix_ns(105 * SECOND));
         assert_eq!(second.capture, Utc::from_unix_ns(101 * SECOND));
+    }
+
+    #[test]
+    fn no_frame_is_captured_after_it_arrives() {
+        let mut clock = CaptureClock::live();
+        let at = |tenths: i64| Utc::from_unix_ns(100 * SECOND + tenths * SECOND / 10);
+        // Five frames of a second come in one burst, the others as they are captured.
+        let captures: Vec<Utc> = [(0, 0), (2, 0), (4, 1), (6, 1), (8, 1), (10, 3), (12, 5), (14, 9)]
+            .into_iter()
+            .map(|(pts, now)| clock.stamp(pts * SECOND / 10, None, at(now)).capture)
+            .collect();
+        assert_eq!(captures, [0, 0, 1, 1, 1, 3, 5, 7].map(at));
     }
 
     #[test]

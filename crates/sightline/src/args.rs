@@ -13,7 +13,7 @@ pub(crate) struct UsageError(pub(crate) String);
 
 /// Cameras in, names out.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, about = "Cameras in, names out", arg_required_else_help = true)]
 pub(crate) struct Arguments {
     /// The configuration file [default: ./sightline.yaml, if there is one]
     #[arg(short, long, global = true, value_name = "FILE")]

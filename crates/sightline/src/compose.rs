@@ -7,6 +7,8 @@ mod stages;
 mod stills;
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ const IO_THREADS: usize = 2;
 /// After a stage's predecessors have ended: how long what they left behind may take.
 const DRAIN: Duration = Duration::from_millis(1500);
 
-/// After a signal the process ends within this, whatever hangs: less than the 10 s after which container engines kill.
+/// After a signal a process that has started ends within this, whatever hangs: less than the 10 s after which container engines kill.
 const ALL_ENDED: Duration = Duration::from_secs(8);
 
 /// How often the samples of histograms are counted, whether or not anybody scrapes them.
@@ -127,6 +129,7 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         format!("http.listen: {listen} cannot be listened on; give another address, as in 127.0.0.1:8081")
     })?;
     let (stages, remote) = join(&config, layout, &health, &shutdown).await?;
+    let _held = if stages.contains(&StageName::Identify) { hold(&config.data_dir, remote.is_none())? } else { None };
     let process = Arc::new(Process {
         config,
         resolved,
@@ -161,6 +164,25 @@ async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<(
         tracing::debug!("connections that were still open have been cut");
     }
     outcome
+}
+
+/// Holds the data folder for as long as the file is kept: alone in one process, where no lease tells two owners apart; over NATS beside
+/// a standby. None where the file system has no locks.
+fn hold(data_dir: &Path, alone: bool) -> Result<Option<File>> {
+    let place = data_dir.join("lock");
+    std::fs::create_dir_all(data_dir).with_context(|| format!("data_dir: {}", data_dir.display()))?;
+    let file = File::create(&place).with_context(|| format!("data_dir: {}", place.display()))?;
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(anyhow!(
+            "data_dir: {} is in use by another sightline: stop that one first, or give this one another data_dir",
+            data_dir.display()
+        )),
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!(%error, data_dir = %data_dir.display(), "the folder cannot be locked: see that only one process uses it");
+            Ok(None)
+        }
+    }
 }
 
 /// Which stages, and the connection to the others.
@@ -245,15 +267,17 @@ async fn wait(parts: &mut Vec<Part>, shutdown: &Shutdown) -> Result<()> {
 /// Ends the parts from the first to the last; the threads of one stage end together.
 async fn finish(parts: Vec<Part>) -> Result<()> {
     let at_last = tokio::time::Instant::now() + ALL_ENDED;
+    // When the first ones hang, the others are told while there is still time to end well.
+    let all_told = at_last - DRAIN;
     let mut outcome = Ok(());
     for stage in parts.chunk_by(|one, next| one.name == next.name) {
-        let deadline = at_last.min(tokio::time::Instant::now() + DRAIN);
+        let deadline = all_told.min(tokio::time::Instant::now() + DRAIN);
         while stage.iter().any(|part| (part.waiting)() > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         stage.iter().for_each(|part| part.stop.trigger());
         let over = || stage.iter().all(|part| part.task.is_finished());
-        while !over() && tokio::time::Instant::now() < at_last {
+        while !over() && tokio::time::Instant::now() < all_told {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -45,8 +45,9 @@ pub struct RunnerConfig {
     /// The stage depends on something that comes back, as a disk does: a batch that failed is tried again here for as long as it
     /// takes, while the process says that it is not ready. Handing it back would use up its deliveries.
     pub patient: bool,
-    /// So long after its start, and after a message that had been delivered before, a stage takes one message at a time and settles
-    /// it before the next: should one be deadly, only its own deliveries are used up, not those of the messages around it.
+    /// So long after its start, where messages outlive the process, and after a message that had been delivered before, a thread takes
+    /// one message at a time and settles it before the next: should one be deadly, its own deliveries are used up, and those of the
+    /// messages that the process's other threads hold, not of all around it.
     pub careful: Duration,
 }
 
@@ -178,20 +179,32 @@ async fn pull<T: Wire>(
     stop: &Shutdown,
 ) {
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-    let (turns, mut careful_until) = (Arc::new(Mutex::new(())), Instant::now() + config.careful);
+    // Over memory, what a deadly message is among goes with the process anyway.
+    let turns = Arc::new(Mutex::new(()));
+    let mut careful_until = inbox.outlives_the_process().then(|| Instant::now() + config.careful);
     while !stop.is_cancelled() {
-        let turn = if Instant::now() < careful_until { Some(Arc::clone(&turns).lock_owned().await) } else { None };
         // The reservation can be cancelled; the pull cannot.
         let Ok(place) = to_compute.reserve().await else { return };
         if stop.is_cancelled() {
             return;
+        }
+        let is_careful = careful_until.is_some_and(|until| Instant::now() < until);
+        let turn = is_careful.then(|| Arc::clone(&turns).try_lock_owned().ok()).flatten();
+        if is_careful && turn.is_none() {
+            // The one before is not settled; time goes by all the same.
+            place.send(Pulled { deliveries: Vec::new(), turn });
+            drop(tokio::time::timeout(TICK, turns.lock()).await);
+            continue;
         }
         match inbox.pull(if turn.is_some() { 1 } else { config.max_batch }, TICK).await {
             Ok(deliveries) => {
                 backoff.reset();
                 observe(&deliveries, metrics);
                 if deliveries.iter().any(|delivery| delivery.attempts > 1) {
-                    careful_until = Instant::now() + config.careful;
+                    if !is_careful {
+                        tracing::info!(thread = config.thread_name, "a message comes again: for a while one at a time");
+                    }
+                    careful_until = Some(Instant::now() + config.careful);
                 }
                 place.send(Pulled { deliveries, turn });
             }

@@ -1,7 +1,8 @@
 //! Secrets: texts that cannot print, and the sealing of camera passwords at rest.
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -79,49 +80,21 @@ impl SealKey {
         Ok(Self(Key::from(key)))
     }
 
-    /// Reads the key from a file, or makes one there that only its owner can read.
+    /// Reads the key from a file; when there is none, makes one there that only its owner can read. It is written beside its place and
+    /// takes it when all of it is on disk: a start that breaks off leaves no half of a key, which nobody could start with, and without
+    /// which nothing that had been sealed could be opened.
     ///
     /// # Errors
     /// [`SecretError::KeyFile`] or [`SecretError::Key`].
     pub fn load_or_create(path: &Path) -> Result<Self, SecretError> {
-        use std::os::unix::fs::OpenOptionsExt as _;
         let failed = |error: std::io::Error| SecretError::KeyFile {
             path: path.display().to_string(),
             reason: error.to_string(),
         };
-        match std::fs::File::open(path) {
-            Ok(mut file) => {
-                let mut text = String::new();
-                file.read_to_string(&mut text).map_err(failed)?;
-                Self::from_base64(&text)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = ChaCha20Poly1305::generate_key(&mut OsRng);
-                let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-                let mut file = match made {
-                    // Another process of this machine was faster.
-                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Self::wait_for(path),
-                    made => made.map_err(failed)?,
-                };
-                writeln!(file, "{}", STANDARD.encode(key)).map_err(failed)?;
-                file.sync_all().map_err(failed)?;
-                Ok(Self(key))
-            }
-            Err(error) => Err(failed(error)),
+        if !path.try_exists().map_err(failed)? {
+            create(path).map_err(failed)?;
         }
-    }
-
-    /// The key that another process is writing just now.
-    fn wait_for(path: &Path) -> Result<Self, SecretError> {
-        for _ in 0..50 {
-            if let Ok(text) = std::fs::read_to_string(path)
-                && text.ends_with('\n')
-            {
-                return Self::from_base64(&text);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        Err(SecretError::Key)
+        Self::from_base64(&std::fs::read_to_string(path).map_err(failed)?)
     }
 
     /// Seals a text.
@@ -146,6 +119,37 @@ impl SealKey {
     }
 }
 
+/// A new key in its place, unless another process of this machine was faster.
+fn create(path: &Path) -> std::io::Result<()> {
+    let key = STANDARD.encode(ChaCha20Poly1305::generate_key(&mut OsRng));
+    let number: String =
+        ChaCha20Poly1305::generate_nonce(&mut OsRng).iter().map(|byte| format!("{byte:02x}")).collect();
+    let beside = path.with_added_extension(number);
+    let made = write_new(&beside, &key);
+    // A link, since a rename would replace the key of whoever was faster.
+    let mut placed = made.and_then(|()| std::fs::hard_link(&beside, path));
+    // What cannot be removed does no harm.
+    drop(std::fs::remove_file(&beside));
+    if placed.as_ref().is_err_and(|error| error.kind() != ErrorKind::AlreadyExists) {
+        // Some file systems have no links: there a start that breaks off may leave half of one.
+        placed = write_new(path, &key);
+    }
+    match placed {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+            .sync_all(),
+        failed => failed,
+    }
+}
+
+/// A file that was not there, for its owner alone, on disk.
+fn write_new(path: &Path, line: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()
+}
+
 /// Whether a text is sealed.
 #[must_use]
 pub fn is_sealed(text: &str) -> bool {
@@ -154,6 +158,8 @@ pub fn is_sealed(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::{SealKey, Secret, is_sealed};
 
     #[test]
@@ -176,5 +182,40 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+    }
+
+    #[test]
+    fn a_key_is_there_whole_or_not_at_all() {
+        for _ in 0..300 {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("secret.key");
+            let seen = std::thread::scope(|scope| {
+                let looking = scope.spawn(|| {
+                    loop {
+                        if let Ok(text) = std::fs::read_to_string(&place) {
+                            return text;
+                        }
+                    }
+                });
+                let makers = [(); 3].map(|()| scope.spawn(|| SealKey::load_or_create(&place).unwrap().seal("s3cret")));
+                let sealed = makers.map(|maker| maker.join().unwrap());
+                let key = SealKey::load_or_create(&place).unwrap();
+                // All of them have the same one.
+                assert!(sealed.iter().all(|sealed| key.open(sealed).unwrap() == "s3cret"));
+                looking.join().unwrap()
+            });
+            assert_eq!(seen.len(), 45, "half of a key was there: {seen:?}");
+            assert_eq!(std::fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "something was left beside it");
+        }
+    }
+
+    #[test]
+    fn half_of_a_key_is_refused_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("secret.key");
+        std::fs::write(&place, "").unwrap();
+        assert!(SealKey::load_or_create(&place).unwrap_err().to_string().contains("32 bytes"));
+        assert_eq!(std::fs::read_to_string(&place).unwrap(), "");
     }
 }

@@ -75,6 +75,9 @@ pub fn run(options: &Options) -> Result<()> {
     summary.add_usage(fleet.usage()?.plus(broker), started.elapsed());
     report(options, &summary, &shots)?;
     let verdict = check(&summary);
+    if verdict.is_ok() {
+        say("found: the enrolled man by name on both his cameras, the other as one lasting unknown")?;
+    }
     if options.keep {
         say(&format!("running on {} until Enter is pressed", fleet.base_url()))?;
         std::io::stdin().read_line(&mut String::new())?;
@@ -182,7 +185,7 @@ fn check(summary: &Summary) -> Result<()> {
         CAMERAS[2].0
     );
     ensure!(summary.names().len() == 1, "only {ENROLLED} is enrolled, but these were named: {:?}", summary.names());
-    say("found: the enrolled man by name on both his cameras, the other as one lasting unknown")
+    Ok(())
 }
 
 fn open_on_a_desktop(page: &Path) {
@@ -199,4 +202,91 @@ fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
 /// A line on standard output.
 fn say(text: &str) -> Result<()> {
     writeln!(std::io::stdout(), "{text}").context("standard output is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{CAMERAS, ENROLLED, check};
+    use crate::demo::summary::Summary;
+
+    const ADAM: Option<&str> = Some(ENROLLED);
+
+    /// The last word about a visit: somebody named, or an unknown of this id.
+    fn visit(id: &str, camera: &str, name: Option<&str>, unknown: Option<&str>) -> Value {
+        let outcome = if name.is_some() { "known" } else { "unknown" };
+        json!({"schema": "sightline.event/1", "type": "end", "id": id, "camera": camera, "outcome": outcome,
+            "subject": name.map(|name| json!({"id": "1", "name": name})), "unknown_id": unknown, "score": 0.9})
+    }
+
+    /// What the demo shows when all is well.
+    fn good() -> Vec<Value> {
+        vec![
+            visit("a", "entrance", ADAM, None),
+            visit("b", "corridor", ADAM, None),
+            visit("c", "parking", None, Some("u1")),
+        ]
+    }
+
+    fn verdict(events: &[Value]) -> Result<(), String> {
+        check(&Summary::new(&CAMERAS.map(|(id, _)| id), events)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_expected_people_pass() {
+        assert_eq!(verdict(&good()), Ok(()));
+        let again =
+            [good(), vec![visit("d", "parking", None, Some("u1")), visit("e", "entrance", ADAM, None)]].concat();
+        assert_eq!(verdict(&again), Ok(()), "the same people in further visits");
+    }
+
+    #[test]
+    fn the_enrolled_man_must_be_named_on_both_his_cameras() {
+        for missing in 0..2 {
+            let camera = CAMERAS[missing].0;
+            let mut without = good();
+            without.remove(missing);
+            let said = verdict(&without).unwrap_err();
+            assert!(said.contains(ENROLLED) && said.contains(camera), "{camera}: {said}");
+            let mut unnamed = good();
+            unnamed[missing] = visit("a", camera, None, Some("u2"));
+            assert!(verdict(&unnamed).is_err(), "only an unknown on {camera}");
+            // A name that was given and taken back does not count: the last word does.
+            let taken_back = [good(), vec![visit(["a", "b"][missing], camera, None, Some("u2"))]].concat();
+            assert!(verdict(&taken_back).is_err(), "taken back on {camera}");
+        }
+    }
+
+    #[test]
+    fn the_other_must_be_one_lasting_unknown() {
+        let parking = CAMERAS[2].0;
+        let twice = [good(), vec![visit("d", parking, None, Some("u2"))]].concat();
+        for (what, events) in [
+            ("two ids", twice),
+            ("never seen", good()[..2].to_vec()),
+            ("without an id", [&good()[..2], &[visit("c", parking, None, None)]].concat()),
+        ] {
+            let said = verdict(&events).unwrap_err();
+            assert!(said.contains(parking) && said.contains("one lasting unknown"), "{what}: {said}");
+        }
+    }
+
+    #[test]
+    fn nobody_else_may_be_named() {
+        let named_as_adam = [good(), vec![visit("d", "parking", ADAM, None)]].concat();
+        assert!(verdict(&named_as_adam).unwrap_err().contains("parking"));
+        let another = [good(), vec![visit("d", "parking", Some("Eve"), None)]].concat();
+        assert!(verdict(&another).unwrap_err().contains("Eve"));
+    }
+
+    #[test]
+    fn nothing_seen_is_no_success() {
+        assert!(verdict(&[]).is_err());
+        let only_cameras = json!({"schema": "sightline.camera/1", "type": "online", "camera": "entrance"});
+        assert!(verdict(&[only_cameras]).is_err());
+        let mut unnumbered = good();
+        unnumbered.iter_mut().for_each(|event| event["schema"] = json!("sightline.event/2"));
+        assert!(verdict(&unnumbered).is_err(), "events of another schema");
+    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{free_port, program, signal};
+pub use clip::with_key_frames;
 pub use server::{Manners, Mount, serve, serve_with};
 
 /// How long the server may take from its start to its first request.

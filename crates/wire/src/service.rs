@@ -83,12 +83,6 @@ impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, reason: None, message: message.into() }
     }
-
-    /// The same with a reason.
-    #[must_use]
-    pub fn because(self, reason: FailureReason) -> Self {
-        Self { reason: Some(reason), ..self }
-    }
 }
 
 macro_rules! call {
@@ -125,7 +119,8 @@ pub struct Person {
 /// Asks for people in the order of their names (by code points).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeopleAfter {
-    /// [`PeoplePage::next`] of the page before; empty for the first page.
+    /// [`PeoplePage::next`] of the page before; empty for the first page. It is a name: who is renamed between two pages comes twice or
+    /// not at all.
     pub after: String,
     /// At most so many; a page has a thousand at most.
     pub limit: u32,

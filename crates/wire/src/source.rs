@@ -30,12 +30,13 @@ impl SourceUrl {
     #[must_use]
     pub fn redacted(&self) -> String {
         // What begins like this is a path, in which nothing is a password. Anything else may be an address without its scheme.
-        if self.0.starts_with(['/', '.']) {
+        if self.0.starts_with(['/', '.']) && !self.0.starts_with("//") {
             return self.0.clone();
         }
         let (scheme, rest) = scheme_and_rest(&self.0);
         let rest = without_path_secrets(&without_query_secrets(&without_login_secret(rest)));
-        if scheme.starts_with("rtsp") || scheme.starts_with("http") {
+        let kind = scheme.to_ascii_lowercase();
+        if kind.starts_with("rtsp") || kind.starts_with("http") {
             format!("{scheme}{}", without_path_logins(&rest))
         } else {
             format!("{scheme}{rest}")
@@ -116,10 +117,10 @@ fn is_secret(before: &str) -> bool {
 
 /// Where a password in a path ends. Only at names that recorders have: a password may look like others.
 fn next_parameter(value: &str) -> Option<usize> {
-    let value = value.to_ascii_lowercase();
-    let names = ["channel", "chn", "ch", "stream", "subtype", "user", "username"];
-    let found = |name| ['_', '&'].iter().filter_map(|mark| value.find(&format!("{mark}{name}="))).min();
-    names.into_iter().filter_map(found).min()
+    let names = ["channel=", "chn=", "ch=", "stream=", "subtype=", "user=", "username="];
+    let begins = |text: &str, name: &str| text.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
+    let mut marks = value.match_indices(['_', '&']).map(|(at, _)| at);
+    marks.find(|at| names.iter().any(|name| begins(&value[at + 1..], name)))
 }
 
 impl fmt::Debug for SourceUrl {
@@ -161,6 +162,7 @@ mod tests {
             ("rtsp://10.0.0.1:554/a", "rtsp://10.0.0.1:554/a"),
             ("rtsp://[fe80::1]:554/a", "rtsp://[fe80::1]:554/a"),
             ("nats://u:s3cret@h:4222", "nats://u:***@h:4222"),
+            ("//viewer:s3cret@10.0.0.1/a", "***"),
             ("test://?width=320", "test://?width=320"),
         ]);
     }
@@ -222,6 +224,7 @@ mod tests {
                 "rtsp://10.0.0.1/user=admin&password=s3cret&channel=1&stream=0.sdp?",
                 "rtsp://10.0.0.1/user=admin&password=***&channel=1&stream=0.sdp?",
             ),
+            ("RTSP://10.0.0.1/0/admin:s3cret/main", "RTSP://10.0.0.1/0/admin:***/main"),
             ("rtsp://10.0.0.1/user=admin_password=_channel=1", "rtsp://10.0.0.1/user=admin_password=_channel=1"),
             ("rtsp://10.0.0.1/user=admin_password=s3c?ret_channel=1", "rtsp://10.0.0.1/user=admin_password=***"),
             ("rtsp://10.0.0.1/user=admin_password=?s3cret", "rtsp://10.0.0.1/user=admin_password=***"),

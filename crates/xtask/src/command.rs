@@ -19,7 +19,16 @@ impl Step {
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
         let name = Path::new(program.as_ref()).file_name().unwrap_or(program.as_ref());
         let shown = name.to_string_lossy().into_owned();
-        Self { command: Command::new(program), shown }
+        let mut command = Command::new(program);
+        // What cargo told this program about its own package is no business of another cargo, nor of a script that calls one: ring is
+        // built anew when it changes, and with it everything that speaks TLS.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
+        Self { command, shown }
     }
 
     /// Cargo, in the checkout.

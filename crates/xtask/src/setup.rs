@@ -82,19 +82,34 @@ pub(crate) fn run(cache: &Cache) -> Result<()> {
 }
 
 /// Cargo tells by the time of a file whether it has changed since it was built, so what another checkout built last must go, or it
-/// would pass for ours. The dependencies stay.
+/// would pass for ours. The dependencies stay. Runs of one checkout share the folder; another's are waited for, so that nothing is
+/// cleaned away from under them.
 fn take_target(cache: &Cache) -> Result<()> {
-    let (target, workspace) = (cache.target(), cache::workspace());
-    let note = target.join("built-for");
-    let ours = workspace.display().to_string();
-    if std::fs::read_to_string(&note).is_ok_and(|last| last == ours) {
-        return Ok(());
-    }
-    if target.join("release").exists() {
-        Step::cargo(cache).args(["clean", "--quiet", "--locked", "--release", "--workspace"]).run()?;
-    }
+    let (target, ours) = (cache.target(), cache::workspace().display().to_string());
     std::fs::create_dir_all(&target)?;
-    std::fs::write(&note, ours).with_context(|| note.display().to_string())
+    let note = target.join("built-for");
+    let open = || std::fs::OpenOptions::new().read(true).append(true).create(true).open(&note);
+    let lock = open().with_context(|| note.display().to_string())?;
+    let is_ours = || std::fs::read_to_string(&note).is_ok_and(|last| last == ours);
+    loop {
+        lock.lock_shared()?;
+        if is_ours() {
+            break;
+        }
+        lock.unlock()?;
+        if lock.try_lock().is_err() {
+            println!("waiting for another checkout, which uses {}", target.display());
+            lock.lock()?;
+        }
+        if !is_ours() && target.join("release").exists() {
+            Step::cargo(cache).args(["clean", "--quiet", "--locked", "--release", "--workspace"]).run()?;
+        }
+        std::fs::write(&note, &ours)?;
+        lock.unlock()?;
+    }
+    // Held until this program ends.
+    std::mem::forget(lock);
+    Ok(())
 }
 
 /// What only CI needs.

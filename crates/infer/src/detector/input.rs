@@ -1,8 +1,6 @@
 //! From a picture to the input tensor of a single-shot network, and back from its pixels to the picture's.
 
-use sightline_vision::{
-    Normalization, Picture, Planes, Point, Rect, RgbImage, VideoScaler, append_tensor, resize_opencv,
-};
+use sightline_vision::{Normalization, Picture, Planes, RgbImage, VideoScaler, append_tensor, resize_opencv};
 
 use crate::detector::Detection;
 use crate::error::InferError;
@@ -88,14 +86,7 @@ fn unusable(error: sightline_vision::ImageError) -> InferError {
 
 /// Brings a face from the network's pixels back to the picture's.
 pub(super) fn to_picture(face: &Detection, network: (u32, u32), picture: (u32, u32)) -> Detection {
-    let x = picture.0 as f32 / network.0 as f32;
-    let y = picture.1 as f32 / network.1 as f32;
-    let b = face.bbox;
-    Detection {
-        bbox: Rect::new(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y),
-        score: face.score,
-        landmarks: face.landmarks.map(|p| Point { x: p.x * x, y: p.y * y }),
-    }
+    face.scaled((picture.0 as f32 / network.0 as f32, picture.1 as f32 / network.1 as f32))
 }
 
 #[cfg(test)]

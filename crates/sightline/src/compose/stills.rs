@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use sightline_infer::{Detection, Detector, DetectorConfig, FaceDetector, InferError, Runtime};
-use sightline_vision::{Picture, Point, Rect, Region, RgbImage, resize_pillow};
+use sightline_vision::{Picture, Region, RgbImage, resize_pillow};
 
 use crate::config::Resolved;
 
@@ -51,7 +51,7 @@ impl<D: FaceDetector> FaceDetector for StillDetector<D> {
         if let Some(shrunk) = &shrunk {
             let (width, height) = picture.size();
             let scale = (width as f32 / shrunk.width() as f32, height as f32 / shrunk.height() as f32);
-            faces.iter_mut().for_each(|face| *face = enlarged(face, scale));
+            faces.iter_mut().for_each(|face| *face = face.scaled(scale));
         }
         faces.retain(|face| face.bbox.width().min(face.bbox.height()) >= self.min_face);
         Ok(faces)
@@ -71,15 +71,6 @@ fn shrunk(image: &RgbImage) -> Option<RgbImage> {
         |side: u32| ((u64::from(side) * u64::from(LONG_SIDE) + u64::from(long) / 2) / u64::from(long)).max(1) as u32;
     let whole = Region { x: 0, y: 0, width, height };
     (long > LONG_SIDE).then(|| resize_pillow(image, whole, side(width), side(height)))
-}
-
-fn enlarged(face: &Detection, (x, y): (f32, f32)) -> Detection {
-    let b = face.bbox;
-    Detection {
-        bbox: Rect::new(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y),
-        score: face.score,
-        landmarks: face.landmarks.map(|point| Point { x: point.x * x, y: point.y * y }),
-    }
 }
 
 #[cfg(test)]

@@ -288,9 +288,9 @@ impl<T: Wire> MemoryInbox<T> {
     /// What is queued. Each queue is the first one in turn, so that none starves another.
     fn take(&mut self, max: usize) -> Vec<Delivery<T>> {
         let mut taken = Vec::new();
-        for _ in 0..self.queues.len() {
-            self.next_queue = (self.next_queue + 1) % self.queues.len();
-            let queue = &self.queues[self.next_queue];
+        self.next_queue = (self.next_queue + 1) % self.queues.len();
+        for step in 0..self.queues.len() {
+            let queue = &self.queues[(self.next_queue + step) % self.queues.len()];
             for (item, attempts) in queue.take(max - taken.len()) {
                 let delivery = self.delivery(queue, item, attempts);
                 match delivery.settle {

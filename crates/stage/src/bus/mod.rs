@@ -208,6 +208,11 @@ enum InboxKind<T: Wire> {
 }
 
 impl<T: Wire> Inbox<T> {
+    /// Whether messages are still there when this process is not.
+    pub(crate) const fn outlives_the_process(&self) -> bool {
+        matches!(self.0, InboxKind::Nats(_))
+    }
+
     /// Up to `max` messages: those that are queued, at once; if none is, the first one that comes within `wait`. Empty when
     /// none came. Must not be cancelled: over NATS a cancelled pull strands what it had pulled until it is redelivered.
     ///

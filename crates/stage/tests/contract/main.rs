@@ -35,6 +35,7 @@ macro_rules! over_nats {
     };
 }
 
+mod careful;
 mod common;
 mod lease;
 mod members;

@@ -19,6 +19,7 @@ on_both_buses!(
     a_quiet_camera_is_not_pushed_out,
     an_overtaken_frame_can_be_settled,
     live_frames_do_not_starve_recorded_ones,
+    recorded_frames_do_not_starve_live_ones,
     a_full_queue_makes_the_publisher_wait,
     waiting_publishers_lose_nothing,
     a_pull_takes_what_is_queued_at_once,
@@ -197,6 +198,27 @@ async fn live_frames_do_not_starve_recorded_ones(site: Site) {
         }
     }
     panic!("four live frames were taken before the recorded one");
+}
+
+/// The queue of a recording is never empty, and the consumer takes one frame at a time.
+async fn recorded_frames_do_not_starve_live_ones(site: Site) {
+    let outlet = site.bus.outlet();
+    let mut inbox = site.bus.inbox::<Frame>("detect").await.unwrap();
+    for seq in 0..8 {
+        outlet.publish(frame("tape", seq, CaptureMode::Complete)).await.unwrap();
+    }
+    for seq in 8..12 {
+        // A live frame does not wait for ever, so there is always a new one.
+        outlet.publish(frame("lobby", seq, CaptureMode::Live)).await.unwrap();
+        let delivery = take_one(&mut inbox).await;
+        let mode = delivery.item.mode;
+        delivery.done().await.unwrap();
+        match mode {
+            CaptureMode::Live => return,
+            CaptureMode::Complete => outlet.publish(frame("tape", seq, CaptureMode::Complete)).await.unwrap(),
+        }
+    }
+    panic!("four recorded frames were taken before a live one");
 }
 
 async fn a_full_queue_makes_the_publisher_wait(site: Site) {

@@ -25,7 +25,6 @@ on_both_buses!(
     several_faults_in_a_row_end_the_stage,
     a_patient_stage_tries_its_batch_again,
     a_panic_ends_the_stage_and_the_message_comes_again,
-    what_fails_takes_no_other_with_it,
     a_shutdown_finishes_what_is_under_way,
     stopped_when_nothing_waits_it_has_drained,
     a_stage_that_hangs_does_not_keep_the_process,
@@ -35,7 +34,7 @@ on_both_buses!(
 );
 
 /// A stage made of a function.
-struct Work<O, F>(F, PhantomData<fn() -> O>);
+pub(crate) struct Work<O, F>(F, PhantomData<fn() -> O>);
 
 impl<O, F> Stage for Work<O, F>
 where
@@ -51,7 +50,7 @@ where
     }
 }
 
-fn work<O, F>(function: F) -> Work<O, F>
+pub(crate) fn work<O, F>(function: F) -> Work<O, F>
 where
     F: FnMut(&[IdentifyInput], &mut Outbox<O>) -> Result<(), Fault>,
 {
@@ -59,20 +58,20 @@ where
 }
 
 /// The faces that stand for an input downstream.
-fn answer(input: &IdentifyInput) -> FrameFaces {
+pub(crate) fn answer(input: &IdentifyInput) -> FrameFaces {
     let (camera, at) = number(input);
     faces(&camera, at)
 }
 
 /// A stage of the site that runs.
-struct Running {
+pub(crate) struct Running {
     task: JoinHandle<Result<(), RunError>>,
-    health: Health,
+    pub(crate) health: Health,
     stop: Shutdown,
 }
 
 impl Running {
-    async fn start<S>(site: &Site, stage: S, outlets: <S::Out as Outputs>::Outlets, max_batch: usize) -> Self
+    pub(crate) async fn start<S>(site: &Site, stage: S, outlets: <S::Out as Outputs>::Outlets, max_batch: usize) -> Self
     where
         S: Stage<In = IdentifyInput>,
     {
@@ -80,7 +79,12 @@ impl Running {
         Self::start_with(site, stage, outlets, RunnerConfig { max_batch, drain, ..RunnerConfig::new(S::NAME, 0) }).await
     }
 
-    async fn start_with<S>(site: &Site, stage: S, outlets: <S::Out as Outputs>::Outlets, config: RunnerConfig) -> Self
+    pub(crate) async fn start_with<S>(
+        site: &Site,
+        stage: S,
+        outlets: <S::Out as Outputs>::Outlets,
+        config: RunnerConfig,
+    ) -> Self
     where
         S: Stage<In = IdentifyInput>,
     {
@@ -90,17 +94,17 @@ impl Running {
         Self { task, health, stop }
     }
 
-    async fn end(self) -> Result<(), RunError> {
+    pub(crate) async fn end(self) -> Result<(), RunError> {
         tokio::time::timeout(PATIENCE, self.task).await.expect("the runner ends").unwrap()
     }
 
-    async fn stop(self) -> Result<(), RunError> {
+    pub(crate) async fn stop(self) -> Result<(), RunError> {
         self.stop.trigger();
         self.end().await
     }
 }
 
-async fn publish(site: &Site, numbers: std::ops::Range<u64>) {
+pub(crate) async fn publish(site: &Site, numbers: std::ops::Range<u64>) {
     let outlet = site.bus.outlet();
     for at in numbers {
         outlet.publish(change("lobby", at)).await.unwrap();
@@ -108,7 +112,7 @@ async fn publish(site: &Site, numbers: std::ops::Range<u64>) {
 }
 
 /// The numbers of the next `count` messages downstream.
-async fn downstream(site: &Site, count: usize) -> Vec<u64> {
+pub(crate) async fn downstream(site: &Site, count: usize) -> Vec<u64> {
     let mut inbox = site.bus.inbox::<FrameFaces>("track").await.unwrap();
     let mut numbers = Vec::new();
     for delivery in take(&mut inbox, count).await {
@@ -119,7 +123,7 @@ async fn downstream(site: &Site, count: usize) -> Vec<u64> {
     numbers
 }
 
-async fn all_inputs_are_settled(site: &Site) {
+pub(crate) async fn all_inputs_are_settled(site: &Site) {
     eventually("every input is settled", async || site.stored::<IdentifyInput>(&VISITS).await == 0).await;
 }
 
@@ -280,62 +284,6 @@ async fn a_panic_ends_the_stage_and_the_message_comes_again(site: Site) {
     assert_eq!(number(&again.item).1, 7);
     // A batch that was prefetched when the stage broke down was a delivery too.
     assert!((2..=3).contains(&again.attempts), "{}", again.attempts);
-}
-
-/// Sixteen messages, of which one fails in its own way; the others arrive.
-async fn fifteen_arrive<S>(site: &Site, stage: impl Fn() -> S, reason: &str)
-where
-    S: Stage<In = IdentifyInput, Out = FrameFaces>,
-{
-    publish(site, 0..16).await;
-    let lives = async {
-        loop {
-            let running = Running::start(site, stage(), site.bus.outlet(), 16).await;
-            match running.end().await {
-                Err(RunError::Faults { .. } | RunError::Panicked { .. }) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    };
-    let others = async {
-        let letter = site.dead_letters(1).await.remove(0);
-        assert_eq!(letter.bytes, change("lobby", 7).encode().unwrap());
-        assert!(letter.reason.contains(reason), "{}", letter.reason);
-        all_inputs_are_settled(site).await;
-    };
-    tokio::select! {
-        () = lives => {},
-        () = others => {},
-    }
-    let mut numbers = downstream(site, 15).await;
-    numbers.sort_unstable();
-    assert_eq!(numbers, (0..16).filter(|at| *at != 7).collect::<Vec<_>>());
-}
-
-async fn what_fails_takes_no_other_with_it(site: Site) {
-    let stage = || {
-        work(|batch: &[IdentifyInput], out| {
-            if batch.iter().any(|input| number(input).1 == 7) {
-                return Err(Fault("this one cannot be done".to_owned()));
-            }
-            batch.iter().for_each(|input| out.emit(answer(input)));
-            Ok(())
-        })
-    };
-    fifteen_arrive(&site, stage, "failed 5 times").await;
-}
-
-/// Over NATS the same takes the deadline of an acknowledgement each time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_kills_takes_no_other_with_it() {
-    let stage = || {
-        work(|batch: &[IdentifyInput], out| {
-            assert!(batch.iter().all(|input| number(input).1 != 7), "a defect that the test has made");
-            batch.iter().for_each(|input| out.emit(answer(input)));
-            Ok(())
-        })
-    };
-    fifteen_arrive(&Site::memory(), stage, "did not survive").await;
 }
 
 /// A stage that begins a batch when it comes and ends it when it is told to.

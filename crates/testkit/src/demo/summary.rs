@@ -77,7 +77,8 @@ impl Summary {
         let mut last = BTreeMap::new();
         let mut latencies_ms = Vec::new();
         for event in events.iter().filter(|event| event["schema"] == "sightline.event/1") {
-            if let (true, Some(ms)) = (event["type"] == "new", latency_ms(event)) {
+            // An end is told when nobody has been seen for a while.
+            if let (true, Some(ms)) = (event["type"] != "end", latency_ms(event)) {
                 latencies_ms.push(ms);
             }
             if let Some(visit) = visit(event) {

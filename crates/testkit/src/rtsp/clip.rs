@@ -59,6 +59,33 @@ impl Clip {
     }
 }
 
+/// Writes a clip anew with a key frame every so many pictures: the clips of the registries have one in ten seconds, and nobody
+/// who opens such a camera sees anything before the next one. Cameras send one every one or two seconds.
+///
+/// # Errors
+/// When the clip cannot be read or the new one not be written.
+pub fn with_key_frames(clip: &Path, every: u32, to: &Path) -> Result<()> {
+    gst::init()?;
+    let description = format!(
+        "filesrc name=from ! qtdemux ! h264parse ! avdec_h264 ! videoconvert \
+         ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={every} ! h264parse ! mp4mux ! filesink name=to"
+    );
+    let pipeline = gst::parse::launch(&description)?.downcast::<gst::Pipeline>().ok().context("no pipeline")?;
+    for (name, path) in [("from", clip), ("to", to)] {
+        let path = path.to_str().context("a path is no UTF-8")?;
+        pipeline.by_name(name).context("no such element")?.set_property("location", path);
+    }
+    pipeline.set_state(gst::State::Playing).with_context(|| format!("{} cannot be read", clip.display()))?;
+    let ends = [gst::MessageType::Error, gst::MessageType::Eos];
+    let last = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(gst::ClockTime::from_seconds(120), &ends));
+    pipeline.set_state(gst::State::Null)?;
+    match last.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        Some(gst::MessageView::Error(error)) => bail!("{}: {}", clip.display(), error.error()),
+        _ => bail!("{} is not written anew within two minutes", clip.display()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Clip;

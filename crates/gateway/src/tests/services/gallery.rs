@@ -50,7 +50,7 @@ impl World {
                 true => Ok(person.clone()),
                 false => {
                     let why = "the idempotency key was used for a different request";
-                    Err(Failure::new(FailureKind::Conflict, why).because(FailureReason::KeyReused))
+                    Err(Failure { reason: Some(FailureReason::KeyReused), ..Failure::new(FailureKind::Conflict, why) })
                 }
             };
         }

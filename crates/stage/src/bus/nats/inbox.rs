@@ -98,10 +98,11 @@ impl<T: Wire> NatsInbox<T> {
     async fn fetch(&mut self, max: usize) -> Result<Vec<jetstream::Message>, BusError> {
         let mut answers = Vec::new();
         let mut count = 0;
-        for _ in 0..self.sources.len() {
-            self.next_source = (self.next_source + 1) % self.sources.len();
+        self.next_source = (self.next_source + 1) % self.sources.len();
+        for step in 0..self.sources.len() {
+            let at = (self.next_source + step) % self.sources.len();
             if count < max {
-                let source = &mut self.sources[self.next_source];
+                let source = &mut self.sources[at];
                 let answer = source.fetch(&self.connection, &self.consumer_name, max - count).await;
                 count += answer.as_ref().map_or(0, Vec::len);
                 answers.push(answer);
