@@ -3,10 +3,12 @@
 //! Coordinates, everywhere: pixels of the original picture, the origin at its top left corner, x to the right and y down. Files of a data
 //! set are named relative to it, with `/` between folders, so that lists written on one machine can be read on another.
 //!
-//! `dataset`, `wider`, `detection`, `agreement` and `metrics` are pure: they know files and numbers, no model. [`faces`] is where
+//! `dataset`, `wider`, `detection`, `agreement` and `metrics` are pure: they know files and numbers, no model. `classical`, `traditional` and
+//! `train` are the recognisers, detectors and training that the pipeline does not have. [`faces`] is where
 //! pictures become vectors, and `commands` is what the binary `sightline-lab` does.
 
 pub mod agreement;
+pub mod classical;
 pub mod commands;
 pub mod dataset;
 pub mod detection;
@@ -15,6 +17,8 @@ pub mod metrics;
 pub mod progress;
 pub mod rectangle;
 pub mod report;
+pub mod traditional;
+pub mod train;
 pub mod wider;
 
 #[cfg(test)]

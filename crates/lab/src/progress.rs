@@ -1,15 +1,16 @@
 //! Progress of long work: a bar with the time left on a terminal, now and then a plain line elsewhere.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Between two plain lines at the least.
 const EVERY: Duration = Duration::from_secs(10);
-const BAR: &str = "{msg}  {bar:30}  {human_pos}/{human_len}  {percent}%  {per_sec}  {eta} left";
-const SPINNER: &str = "{msg}  {spinner}  {human_pos}  {per_sec}  {elapsed}";
+const BAR: &str = "{msg}  {bar:30}  {human_pos}/{human_len}  {percent} %  {pace}";
+const SPINNER: &str = "{msg}  {spinner}  {human_pos}  {pace}  {elapsed}";
 
 /// Work of so many pieces. Threads share it; when it goes, the bar goes, and a last plain line says what was done.
 pub struct Progress {
@@ -63,10 +64,14 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(pieces, target).with_message(what.to_owned()).with_position(done);
         let template = if pieces.is_some() { BAR } else { SPINNER };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            // The library's own figures take the pieces from before for pieces of now.
+            let pace = move |state: &ProgressState, text: &mut dyn fmt::Write| {
+                // A text of its own cannot fail to be written.
+                let new = state.pos().saturating_sub(done);
+                text.write_str(&pace(new, state.elapsed(), left(pieces, state.pos()))).ok();
+            };
+            bar.set_style(style.with_key("pace", pace));
         }
-        // Pieces from before say nothing about the speed of now.
-        bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(120));
         Self { shown: Shown::Bar(bar) }
     }
@@ -127,30 +132,16 @@ impl Lines {
 
     /// Such as `embedding: 1200 of 5749, 21 %, 34.0 a second, 2 min 14 s left`.
     fn line(&self, now: Instant) -> String {
-        let rate = self.rate(now);
-        let mut parts = match self.pieces {
+        let counted = match self.pieces {
             Some(pieces) => {
                 let percent = self.done.saturating_mul(100) / pieces.max(1);
-                vec![format!("{}: {} of {pieces}, {} %", self.what, self.done, percent.min(100))]
+                format!("{}: {} of {pieces}, {} %", self.what, self.done, percent.min(100))
             }
-            None => vec![format!("{}: {}", self.what, self.done)],
+            None => format!("{}: {}", self.what, self.done),
         };
-        if rate > 0.0 {
-            parts.push(format!("{rate:.1} a second"));
-        }
-        if let Some(pieces) = self.pieces
-            && rate > 0.0
-        {
-            parts.push(format!("{} left", span(pieces.saturating_sub(self.done) as f64 / rate)));
-        }
-        parts.join(", ")
-    }
-
-    /// Pieces a second, those of this run alone.
-    fn rate(&self, now: Instant) -> f64 {
-        let seconds = now.saturating_duration_since(self.started).as_secs_f64();
         let new = self.done.saturating_sub(self.already);
-        if seconds > 0.0 { new as f64 / seconds } else { 0.0 }
+        let pace = pace(new, now.saturating_duration_since(self.started), left(self.pieces, self.done));
+        if pace.is_empty() { counted } else { format!("{counted}, {pace}") }
     }
 
     fn last(&mut self, now: Instant) {
@@ -168,6 +159,21 @@ impl Lines {
         // Nothing can be done about a reader that is gone.
         drop(writeln!(self.out, "{text}"));
     }
+}
+
+/// Pieces that are left, where their number is known.
+fn left(pieces: Option<u64>, done: u64) -> Option<u64> {
+    pieces.map(|pieces| pieces.saturating_sub(done))
+}
+
+/// Speed and time left, from the pieces of this run alone; nothing before the first piece.
+fn pace(new: u64, took: Duration, left: Option<u64>) -> String {
+    let rate = new as f64 / took.as_secs_f64();
+    if new == 0 || !rate.is_finite() {
+        return String::new();
+    }
+    let speed = format!("{rate:.1} a second");
+    left.map_or(speed.clone(), |left| format!("{speed}, {} left", span(left as f64 / rate)))
 }
 
 /// Seconds in words.

@@ -5,7 +5,7 @@
 //! control characters are replaced, HTML is escaped, passwords in addresses are hidden.
 //!
 //! ```no_run
-//! use sightline_lab::report::{Column, Curve, Machine, Page, Run, Table, plot, write_html, write_json};
+//! use labreport::report::{Column, Curve, Machine, Page, Run, Table, plot, write_html, write_json};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut run = Run::start("verify", env!("CARGO_PKG_VERSION")).seeded(7);
 //! let mut table = Table::new([Column::text("method"), Column::number("accuracy")]);

@@ -74,28 +74,33 @@ impl Key {
     pub(crate) fn line(paint: Paint, name: &str, detail: &str) -> Self {
         let code = paint.code();
         let line = format!("<polyline fill=\"none\" stroke=\"{code}\" stroke-width=\"10\" points=\"4,24 140,24\"/>");
-        Self::new(&line, name, detail)
+        Self::new("key", 144, &line, name, detail)
     }
 
     /// For a point.
     pub(crate) fn dot(paint: Paint, name: &str, detail: &str) -> Self {
-        Self::new(&format!("<circle cx=\"72\" cy=\"24\" r=\"22\" fill=\"{}\"/>", paint.code()), name, detail)
+        Self::narrow(&format!("<circle cx=\"28\" cy=\"24\" r=\"22\" fill=\"{}\"/>", paint.code()), name, detail)
     }
 
     /// For an area.
     pub(crate) fn area(paint: Paint, name: &str, detail: &str) -> Self {
-        let rectangle = "x=\"44\" y=\"0\" width=\"56\" height=\"48\"";
-        Self::new(&format!("<rect {rectangle} fill=\"{}\" opacity=\"0.75\"/>", paint.code()), name, detail)
+        let rectangle = "x=\"4\" y=\"0\" width=\"48\" height=\"48\"";
+        Self::narrow(&format!("<rect {rectangle} fill=\"{}\" opacity=\"0.75\"/>", paint.code()), name, detail)
     }
 
     /// For a letter in the picture.
     pub(crate) fn mark(letter: &str, name: &str, detail: &str) -> Self {
-        let place = "x=\"72\" y=\"42\" text-anchor=\"middle\" font-size=\"48\"";
-        Self::new(&format!("<text {place} fill=\"{}\">{}</text>", INK.code(), escape(letter)), name, detail)
+        let place = "x=\"28\" y=\"42\" text-anchor=\"middle\" font-size=\"48\"";
+        Self::narrow(&format!("<text {place} fill=\"{}\">{}</text>", INK.code(), escape(letter)), name, detail)
     }
 
-    fn new(shape: &str, name: &str, detail: &str) -> Self {
-        let swatch = format!("<svg class=\"plot key\" aria-hidden=\"true\" viewBox=\"0 0 144 48\">{shape}</svg>");
+    fn narrow(shape: &str, name: &str, detail: &str) -> Self {
+        Self::new("key narrow", 56, shape, name, detail)
+    }
+
+    fn new(class: &str, width: u32, shape: &str, name: &str, detail: &str) -> Self {
+        let swatch =
+            format!("<svg class=\"plot {class}\" aria-hidden=\"true\" viewBox=\"0 0 {width} 48\">{shape}</svg>");
         Self { swatch, name: clean(name), detail: clean(detail) }
     }
 

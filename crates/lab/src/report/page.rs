@@ -71,11 +71,12 @@ impl Page {
             let lead = "This run was interrupted: the results are those of the part that was done.";
             self.body.insert_str(0, &format!("<p class=\"warning\">{lead}</p>\n"));
         }
-        let rows = facts(run).into_iter().map(|(name, value)| {
-            format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(&name), escape(&value))
-        });
+        let rows = facts(run)
+            .into_iter()
+            .map(|(name, value)| format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(&name), escape(&value)));
         let rows: String = rows.collect();
-        self.section("How this was measured").add(&format!("<table class=\"facts\">\n<tbody>\n{rows}</tbody></table>\n"))
+        self.section("How this was measured")
+            .add(&format!("<table class=\"facts\">\n<tbody>\n{rows}</tbody></table>\n"))
     }
 
     fn add(&mut self, html: &str) -> &mut Self {

@@ -12,6 +12,8 @@ mod histogram;
 mod matrix;
 mod palette;
 mod scatter;
+#[cfg(test)]
+mod tests;
 
 pub use canvas::DrawError;
 pub use curves::{Curve, det, loss, precision_recall, roc, trend};

@@ -45,6 +45,17 @@ fn char_width(c: char) -> f64 {
     }
 }
 
+/// A number with four digits that matter, without zeros at its end.
+pub(crate) fn number(value: f64) -> String {
+    let magnitude = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
+    if !(-5.0..9.0).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (3.0 - magnitude).max(0.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Text no wider than so many times its size. The middle goes: names often differ at their ends alone.
 pub(crate) fn shorten(text: &str, room: f64) -> String {
     if width(text) <= room {
@@ -67,7 +78,7 @@ fn fit(chars: impl Iterator<Item = char>, room: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, escape, shorten, width};
+    use super::{clean, escape, number, shorten, width};
 
     #[test]
     fn markup_becomes_text() {
@@ -81,6 +92,13 @@ mod tests {
     fn escape_sequences_and_direction_marks_do_nothing() {
         assert_eq!(clean("a\u{1b}[31mb\r\n\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}c");
         assert_eq!(clean("Zoë 王"), "Zoë 王");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let texts = [0.0, 10.0 / 3000.0, 0.25, 21.0, 340.04, 123_456.7, -1.5, 1e-7, 3e12].map(number);
+        assert_eq!(texts, ["0", "0.003333", "0.25", "21", "340", "123457", "-1.5", "1.000e-7", "3.000e12"]);
+        assert_eq!(number(f64::NAN), "NaN");
     }
 
     #[test]

@@ -19,7 +19,8 @@ impl Scale {
     /// The place of a value; infinite beyond what the axis can show, not a number where there is no place.
     pub(super) fn place(self, value: f64) -> f64 {
         match self {
-            Self::Linear => value,
+            Self::Linear if shown(value) => value,
+            Self::Linear => f64::NAN,
             Self::Log => value.log10(),
             Self::Deviate if value == 0.0 => f64::NEG_INFINITY,
             Self::Deviate if value == 1.0 => f64::INFINITY,
@@ -27,6 +28,11 @@ impl Scale {
             Self::Deviate => f64::NAN,
         }
     }
+}
+
+/// Whether a value can be shown at all: it is finite, and not so large that axes lose their marks.
+pub(super) fn shown(value: f64) -> bool {
+    value.abs() <= 1e15
 }
 
 /// An axis. Its ends and marks are places, not values.
@@ -42,8 +48,8 @@ pub(super) struct Axis {
 
 /// Rates, in percent, that a normal deviate axis may mark.
 const PERCENT: [f64; 23] = [
-    0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 90.0, 95.0, 98.0, 99.0,
-    99.9, 99.99, 99.999,
+    0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 90.0, 95.0, 98.0,
+    99.0, 99.9, 99.99, 99.999,
 ];
 
 impl Axis {
@@ -66,24 +72,27 @@ impl Axis {
         }
     }
 
-    /// From and to powers of ten around the positive values given.
+    /// Around the positive values given: over few powers of ten from and to 1, 2 or 5 with zeros, else to powers alone.
     pub(super) fn log(title: &str, from: f64, to: f64) -> Self {
-        let (first, last) = ((from.log10() + 1e-9).floor(), (to.log10() - 1e-9).ceil());
-        let last = last.max(first + 1.0);
-        let powers: Vec<f64> = (0..40_u16).map(|index| first + f64::from(index)).take_while(|at| *at <= last).collect();
-        let between = |factors: &[u16]| -> Vec<f64> {
-            let each = powers.iter().flat_map(|power| factors.iter().map(move |f| power + f64::from(*f).log10()));
-            each.filter(|place| *place < last).collect()
+        let (low, high) = (from.log10() + 1e-9, to.log10() - 1e-9);
+        let few = high - low < 2.5;
+        let first = low.floor();
+        let powers = (0..40_u16).map(|index| first + f64::from(index)).take_while(|power| *power <= high + 2.0);
+        let places = |factors: &[u16]| -> Vec<f64> {
+            let each = powers.clone().flat_map(|power| factors.iter().map(move |f| power + f64::from(*f).log10()));
+            each.collect()
         };
-        let mut major: Vec<f64> = powers.clone();
-        let mut minor = between(&[2, 3, 4, 5, 6, 7, 8, 9]);
-        if last - first < 2.5 {
-            major.extend(between(&[2, 5]));
-            major.sort_by(f64::total_cmp);
-            minor.retain(|place| !major.contains(place));
-        }
+        let (mut major, mut minor) = if few {
+            (places(&[1, 2, 5]), places(&[3, 4, 6, 7, 8, 9]))
+        } else {
+            (places(&[1]), places(&[2, 3, 4, 5, 6, 7, 8, 9]))
+        };
+        let from = major.iter().copied().rfind(|place| *place <= low).unwrap_or(first);
+        let to = major.iter().copied().find(|place| *place >= high && *place > from).unwrap_or(from + 1.0);
+        major.retain(|place| (from..=to).contains(place));
+        minor.retain(|place| (from..=to).contains(place));
         let major = major.into_iter().map(|place| (place, power_of_ten(place))).collect();
-        Self { title: title.to_owned(), scale: Scale::Log, from: first, to: last, major, minor }
+        Self { title: title.to_owned(), scale: Scale::Log, from, to, major, minor }
     }
 
     /// From and to rates that the axis marks around those given, which lie between 0 and 1.
@@ -140,7 +149,10 @@ impl Ranged for Axis {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
-    #[expect(clippy::cast_possible_truncation, reason = "float to integer casts saturate, and no picture is that large")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "float to integer casts saturate, and no picture is that large"
+    )]
     fn map(&self, place: &f64, limit: (i32, i32)) -> i32 {
         let (start, end) = (f64::from(limit.0), f64::from(limit.1));
         (start + self.fraction(*place) * (end - start)).round() as i32
@@ -233,8 +245,8 @@ mod tests {
     #[test]
     fn a_logarithmic_axis_marks_powers_of_ten() {
         assert_eq!(labels(&Axis::log("x", 2e-6, 1.0)), ["1e-6", "1e-5", "0.0001", "0.001", "0.01", "0.1", "1"]);
-        assert_eq!(labels(&Axis::log("x", 0.5, 30.0))[..5], ["0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(labels(&Axis::log("x", 100.0, 100.0)), ["100", "200", "500", "1000"]);
+        assert_eq!(labels(&Axis::log("x", 21.0, 340.0)), ["20", "50", "100", "200", "500"]);
+        assert_eq!(labels(&Axis::log("x", 100.0, 100.0)), ["100", "200"]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use plotters::prelude::{
     Circle, Color as _, DrawingArea, FontTransform, IntoDrawingArea as _, PathElement, Polygon, Rectangle, SVGBackend,
     ShapeStyle, TextStyle,
 };
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::IntoFont as _;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette::Paint;
 use crate::report::text::clean;
@@ -45,6 +45,8 @@ pub(super) enum Anchor {
     Right,
     /// Begins there and goes up.
     Up,
+    /// Goes up and ends there.
+    Down,
 }
 
 /// Text of a size in pixels, centred on its height.
@@ -54,9 +56,10 @@ pub(super) fn font(size: f64, paint: Paint, anchor: Anchor) -> TextStyle<'static
         Anchor::Middle => (HPos::Center, FontTransform::None),
         Anchor::Right => (HPos::Right, FontTransform::None),
         Anchor::Up => (HPos::Left, FontTransform::Rotate270),
+        Anchor::Down => (HPos::Right, FontTransform::Rotate270),
     };
     let font = ("sans-serif", size * UNITS * FONT_SCALE).into_font().transform(turn);
-    TextStyle::from(font).color(&paint.rgb()).pos(Pos::new(across, VPos::Center))
+    TextStyle { font, color: paint.rgb().to_backend_color(), pos: Pos::new(across, VPos::Center) }
 }
 
 /// A line of a width in pixels.

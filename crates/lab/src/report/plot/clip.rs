@@ -56,12 +56,8 @@ fn cut(run: &[Point], x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
 /// The part of a line between the axes (Liang and Barsky's way).
 fn clip((from, to): (Point, Point), x: &Axis, y: &Axis) -> Option<(Point, Point)> {
     let delta = (to.0 - from.0, to.1 - from.1);
-    let edges = [
-        (-delta.0, from.0 - x.from),
-        (delta.0, x.to - from.0),
-        (-delta.1, from.1 - y.from),
-        (delta.1, y.to - from.1),
-    ];
+    let edges =
+        [(-delta.0, from.0 - x.from), (delta.0, x.to - from.0), (-delta.1, from.1 - y.from), (delta.1, y.to - from.1)];
     let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
     for (slope, distance) in edges {
         if slope == 0.0 {

@@ -1,6 +1,6 @@
 //! Curves: precision over recall, ROC, DET, and whatever changes over steps.
 
-use super::axis::{Axis, Scale};
+use super::axis::{Axis, Scale, shown};
 use super::canvas::{self, Canvas, DrawError, Failure, stroke};
 use super::clip;
 use super::frame::{self, Frame, Mark};
@@ -39,7 +39,7 @@ impl Curve {
     }
 
     fn finite(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        self.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
+        self.points.iter().copied().filter(|(x, y)| shown(*x) && shown(*y))
     }
 }
 
@@ -116,7 +116,7 @@ pub fn trend(curves: &[Curve], names: (&str, &str), marks: &[Mark]) -> Result<Fi
     };
     let ((left, right), (low, high)) =
         (range(|point| point.0).unwrap_or((0.0, 1.0)), range(|point| point.1).unwrap_or((0.0, 1.0)));
-    let floor = if low >= 0.0 && low < high * 0.8 { 0.0 } else { low };
+    let floor = if low >= 0.0 && (low < high * 0.8 || low == high) { 0.0 } else { low };
     let plot = Plot {
         curves: curves.iter().collect(),
         axes: (Axis::linear(&clean(names.0), left, right, 7), Axis::linear(&clean(names.1), floor, high, 5)),
@@ -199,18 +199,21 @@ impl Plot<'_> {
 
     /// Why of a curve there is nothing or not all to see.
     fn unseen(&self, curve: &Curve) -> Option<String> {
-        let lost = curve.points.iter().filter(|(x, y)| x.is_nan() || y.is_nan()).count();
+        let lost = curve.points.iter().filter(|(x, y)| !shown(*x) || !shown(*y)).count();
         if self.lines(curve).is_empty() {
             let stretched = self.axes.0.scale != Scale::Linear && lost < curve.points.len();
             let why = if stretched { "it makes no error that these axes can show" } else { "nothing was measured" };
             return Some(format!("{}: {why}.", curve.name));
         }
-        (lost > 0).then(|| format!("{}: {lost} points are not numbers and are left out.", curve.name))
+        (lost > 0)
+            .then(|| format!("{}: points left out because they are not numbers that can be shown: {lost}.", curve.name))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::{Curve, Mark, det, loss, precision_recall, roc, trend};
 
     fn curve(points: &[(f64, f64)]) -> Curve {
@@ -220,7 +223,9 @@ mod tests {
     #[test]
     fn nothing_at_all_is_said_in_words() {
         let nan = curve(&[(f64::NAN, 0.5)]);
-        for figure in [precision_recall(&[]), roc(&[nan.clone()], &[]), det(&[curve(&[])], &[]), loss(&[nan], &[])] {
+        for figure in
+            [precision_recall(&[]), roc(from_ref(&nan), &[]), det(&[curve(&[])], &[]), loss(from_ref(&nan), &[])]
+        {
             let html = figure.unwrap().html();
             assert!(html.contains("Nothing to draw") && !html.contains("<svg class=\"plot\""), "{html}");
         }
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_counted() {
         let html = loss(&[curve(&[(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.4), (4.0, 0.3)])], &[]).unwrap().html();
-        assert!(html.contains("m: 1 points are not numbers"), "{html}");
+        assert!(html.contains("m: points left out because they are not numbers that can be shown: 1."), "{html}");
         assert!(!html.contains("NaN"), "{html}");
     }
 

@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Failure, UNIT, font, stroke, units};
 use super::palette::{FINE, GRID, INK, MUTED};
 use crate::report::figure::Key;
-use crate::report::text::clean;
+use crate::report::text::{clean, number};
 
 /// Size of the numbers at the axes and of the axes' titles, in pixels.
 pub(super) const NUMBER: f64 = 12.0;
@@ -40,13 +40,27 @@ fn letter(index: usize) -> String {
 
 /// The lines of the legend for the marks on an axis.
 pub(super) fn keys(marks: &[Mark], x: &Axis) -> Vec<Key> {
-    let shown = shown(marks, x).map(|(index, mark, _)| Key::mark(&letter(index), &mark.name, &format!("{}", mark.at)));
+    let shown = shown(marks, x).map(|(index, mark, _)| Key::mark(&letter(index), &mark.name, &number(mark.at)));
     shown.collect()
 }
 
 fn shown<'a>(marks: &'a [Mark], x: &Axis) -> impl Iterator<Item = (usize, &'a Mark, f64)> {
     let placed = marks.iter().enumerate().map(|(index, mark)| (index, mark, x.scale.place(mark.at)));
     placed.filter(|(_, _, place)| (x.from..=x.to).contains(place))
+}
+
+/// Places for letters over lines that stand in order: a letter's width apart, none beyond the end.
+fn side_by_side(lines: &[f64], end: f64) -> Vec<f64> {
+    let mut places = lines.to_vec();
+    for index in 1..places.len() {
+        places[index] = places[index].max(places[index - 1] + NUMBER);
+    }
+    let mut limit = end;
+    for place in places.iter_mut().rev() {
+        *place = place.min(limit);
+        limit = *place - NUMBER;
+    }
+    places
 }
 
 /// A picture's axes, once drawn.
@@ -104,14 +118,12 @@ impl<'a, 'b> Frame<'a, 'b> {
         let (across, down) = self.pixels();
         let mut shown: Vec<_> = shown(marks, self.x()).collect();
         shown.sort_by(|a, b| a.2.total_cmp(&b.2));
-        let mut free = f64::NEG_INFINITY;
-        for (index, _, place) in shown {
-            let at = across.0 + self.x().fraction(place) * (across.1 - across.0);
-            canvas.line(&[(at, down.0 - 5.0), (at, down.1)], stroke(INK, 1.0))?;
-            // Letters of marks that lie close stand side by side.
-            let beside = at.max(free);
-            free = beside + NUMBER;
-            canvas.text(&letter(index), &font(NUMBER, INK, Anchor::Middle), (beside, down.0 - 13.0))?;
+        let at = |place: f64| across.0 + self.x().fraction(place) * (across.1 - across.0);
+        let lines: Vec<f64> = shown.iter().map(|(_, _, place)| at(*place)).collect();
+        let letters = side_by_side(&lines, across.1 + 6.0);
+        for ((index, _, _), (line, beside)) in shown.iter().zip(lines.iter().zip(letters)) {
+            canvas.line(&[(*line, down.0 - 5.0), (*line, down.1)], stroke(INK, 1.0))?;
+            canvas.text(&letter(*index), &font(NUMBER, INK, Anchor::Middle), (beside, down.0 - 13.0))?;
         }
         Ok(())
     }
@@ -141,5 +153,23 @@ impl<'a, 'b> Frame<'a, 'b> {
     /// A line through places on the axes.
     pub(super) fn line(&self, points: &[(f64, f64)], style: plotters::prelude::ShapeStyle) -> Result<(), Failure> {
         self.chart.plotting_area().draw(&PathElement::new(points.to_vec(), style))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NUMBER, letter, side_by_side};
+
+    #[test]
+    fn letters_of_close_marks_stand_side_by_side_inside_the_picture() {
+        let places = side_by_side(&[100.0, 101.0, 400.0, 699.0, 700.0], 706.0);
+        assert_eq!(places[..3], [100.0, 112.0, 400.0]);
+        assert!(places[4] <= 706.0 && places[4] - places[3] >= NUMBER, "{places:?}");
+        assert!(side_by_side(&[], 1.0).is_empty());
+    }
+
+    #[test]
+    fn letters_come_round() {
+        assert_eq!([0, 25, 26].map(letter), ["A", "Z", "A"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Scores of pairs of the same and of different people, one over the other.
 
-use super::axis::Axis;
+use super::axis::{Axis, shown};
 use super::canvas::{self, Canvas, DrawError, Failure, fill, stroke};
 use super::frame::{self, Frame, Mark};
 use super::palette::{Paint, series};
@@ -17,12 +17,12 @@ const BINS: usize = 60;
 pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure, DrawError> {
     let figure =
         Figure::new("Scores of same and different", "The less the two overlap, the better a threshold can part them.");
-    let all = || same.iter().chain(different).copied().filter(|score| score.is_finite());
+    let all = || same.iter().chain(different).copied().filter(|score| shown(*score));
     let Some((low, high)) = all().map(|score| (score, score)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
         return Ok(figure);
     };
     let x = Axis::linear("score", low, high, 8);
-    let groups = [Group::new("different", different, series(1), &x), Group::new("same", same, series(0), &x)];
+    let groups = [Group::new("different", different, series(4), &x), Group::new("same", same, series(0), &x)];
     let most = groups.iter().flat_map(|group| &group.shares).copied().fold(0.0, f64::max);
     let y = Axis::linear("share of pairs", 0.0, most, 5);
     let svg = canvas::draw(SIZE, "Scores of same and different", |canvas| {
@@ -34,7 +34,11 @@ pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure,
     keys.extend(frame::keys(marks, &x));
     let lost = same.len() + different.len() - all().count();
     let figure = figure.drawn(svg, keys);
-    Ok(if lost > 0 { figure.note(&format!("{lost} scores are not numbers and are left out.")) } else { figure })
+    Ok(if lost > 0 {
+        figure.note(&format!("Scores left out because they are not numbers that can be shown: {lost}."))
+    } else {
+        figure
+    })
 }
 
 struct Group {
@@ -49,7 +53,7 @@ struct Group {
 impl Group {
     fn new(name: &'static str, scores: &[f64], paint: Paint, x: &Axis) -> Self {
         let mut bins = [0_u32; BINS];
-        let finite = scores.iter().filter(|score| score.is_finite());
+        let finite = scores.iter().filter(|score| shown(**score));
         for score in finite {
             let bin = &mut bins[bin(x.fraction(*score))];
             *bin = bin.saturating_add(1);
@@ -86,7 +90,7 @@ impl Group {
     }
 
     fn key(&self) -> Key {
-        Key::area(self.paint, self.name, &format!("{} pairs", self.count))
+        Key::area(self.paint, self.name, &format!("pairs: {}", self.count))
     }
 }
 
@@ -113,7 +117,7 @@ mod tests {
     fn nothing_one_score_and_no_number() {
         assert!(scores(&[], &[f64::NAN], &[]).unwrap().html().contains("Nothing to draw"));
         let html = scores(&[0.5], &[f64::INFINITY], &[]).unwrap().html();
-        assert!(html.contains("1 pairs") && html.contains("0 pairs") && html.contains("1 scores are not numbers"));
+        assert!(["pairs: 1<", "pairs: 0<", "can be shown: 1."].iter().all(|text| html.contains(text)), "{html}");
         assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
     }
 }

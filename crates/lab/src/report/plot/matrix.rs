@@ -7,6 +7,10 @@ use crate::report::text::{clean, shorten, width};
 
 /// More classes than this, and only those with most mistakes are drawn.
 const MOST: usize = 100;
+/// From so many rows on, names stand on all four sides.
+const MANY: usize = 25;
+/// A matrix wider than this may not fit a window.
+const PAGE: u32 = 960;
 /// Sides of a cell in pixels.
 const CELL: (f64, f64) = (18.0, 64.0);
 const NAME: f64 = 12.0;
@@ -80,13 +84,13 @@ pub fn confusion(matrix: &Confusion) -> Result<Figure, DrawError> {
     if heat.columns.len() > heat.rows.len() {
         keys.push(Key::area(series(5), "not named", ""));
     }
-    let figure = figure.drawn(svg, keys).wide();
+    let mut figure = figure.drawn(svg, keys).wide();
     let all = matrix.classes.len();
-    Ok(if all > MOST {
-        figure.note(&format!("The {MOST} of {all} classes with most mistakes; mistakes between others are not shown."))
-    } else {
-        figure
-    })
+    if all > MOST {
+        let most = format!("The {MOST} of {all} classes with most mistakes; mistakes between others are not shown.");
+        figure = figure.note(&most);
+    }
+    Ok(if heat.size().0 > PAGE { figure.note("In a narrow window, scroll the matrix sideways.") } else { figure })
 }
 
 struct Cell {
@@ -103,6 +107,8 @@ struct Heat {
     cell: f64,
     left: f64,
     top: f64,
+    /// Room for the names repeated on the right and at the bottom.
+    repeated: (f64, f64),
     /// Names of columns go up, because they are too wide for a cell.
     up: bool,
 }
@@ -123,15 +129,17 @@ impl Heat {
         let widest = |names: &[String]| names.iter().map(|name| width(name) * NAME).fold(0.0, f64::max);
         let up = widest(&columns) > cell - 6.0;
         let top = if up { widest(&columns) } else { NAME * 1.4 } + 30.0;
-        Self { left: widest(&rows) + 34.0, top, up, rows, columns, cells, cell }
+        let repeated = if rows.len() >= MANY { (widest(&rows) + 7.0, widest(&columns) + 7.0) } else { (0.0, 0.0) };
+        Self { left: widest(&rows) + 34.0, top, repeated, up, rows, columns, cells, cell }
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a hundred cells at most")]
     fn size(&self) -> (u32, u32) {
         let (right, bottom) = self.at(self.rows.len(), self.columns.len());
         // The title over the columns may be wider than the columns.
-        let right = right.max(self.left + 110.0);
-        ((right + 12.0).ceil() as u32, (bottom.max(self.top + 60.0) + 12.0).ceil() as u32)
+        let right = (right + self.repeated.0).max(self.left + 110.0);
+        let bottom = (bottom + self.repeated.1).max(self.top + 60.0);
+        ((right + 12.0).ceil() as u32, (bottom + 12.0).ceil() as u32)
     }
 
     fn at(&self, row: usize, column: usize) -> (f64, f64) {
@@ -165,13 +173,15 @@ impl Heat {
     }
 
     fn cell(&self, canvas: &Canvas<'_>, (x, y): (f64, f64), cell: &Cell) -> Result<(), Failure> {
-        // A single mistake among many must not fade away.
-        let opacity = 0.16 + 0.84 * cell.share;
+        // A single mistake among many does not fade away; at half of the row the colour jumps, and with it the
+        // number's, so that it can be read on light and on dark pages.
+        let most = cell.share >= 0.5;
+        let opacity = if most { 0.78 + 0.44 * (cell.share - 0.5) } else { 0.14 + 0.7 * cell.share };
         let end = (x + self.cell - 0.5, y + self.cell - 0.5);
         canvas.rectangle((x + 0.5, y + 0.5), end, fill(cell.paint, opacity))?;
         let text = brief(cell.count);
-        let size = (self.cell * 0.42).min((self.cell - 3.0) / width(&text)).min(15.0);
-        let paint = if opacity > 0.6 { PAPER } else { INK };
+        let size = (self.cell * 0.5).min((self.cell - 3.0) / width(&text)).min(15.0);
+        let paint = if most { PAPER } else { INK };
         canvas.text(&text, &font(size, paint, Anchor::Middle), (x + self.cell / 2.0, y + self.cell / 2.0))
     }
 
@@ -180,12 +190,20 @@ impl Heat {
         for (row, name) in self.rows.iter().enumerate() {
             let (x, y) = self.at(row, 0);
             canvas.text(name, &font(NAME, INK, Anchor::Right), (x - 7.0, y + half))?;
+            if self.repeated.0 > 0.0 {
+                let right = self.at(row, self.columns.len()).0 + 7.0;
+                canvas.text(name, &font(NAME, INK, Anchor::Left), (right, y + half))?;
+            }
         }
         let anchor = if self.up { Anchor::Up } else { Anchor::Middle };
         for (column, name) in self.columns.iter().enumerate() {
             let (x, y) = self.at(0, column);
             let above = if self.up { 7.0 } else { NAME };
             canvas.text(name, &font(NAME, INK, anchor), (x + half, y - above))?;
+            if self.repeated.1 > 0.0 {
+                let below = self.at(self.rows.len(), column).1 + 7.0;
+                canvas.text(name, &font(NAME, INK, Anchor::Down), (x + half, below))?;
+            }
         }
         canvas.text("taken for", &font(NAME, MUTED, Anchor::Left), (self.left, 12.0))?;
         let upright = font(NAME, MUTED, Anchor::Middle).transform(plotters::prelude::FontTransform::Rotate270);

@@ -1,7 +1,5 @@
 //! Colours. Each is written into a picture as its light form; the page's style sheet swaps it on a dark screen.
 
-use std::fmt::Write as _;
-
 use plotters::style::RGBColor;
 
 /// A colour by its meaning.
@@ -35,20 +33,20 @@ pub(crate) const PAPER: Paint = paint(0xFF_FF_FE, 0x15_18_1B);
 /// with a bit changed, so that the style sheet can dash it differently.
 const SERIES: [Paint; 16] = [
     paint(0x00_72_B2, 0x56_B4_E9),
-    paint(0xD5_5E_00, 0xFF_8F_45),
+    paint(0xC2_4E_00, 0xFF_8F_45),
     paint(0x00_80_5E, 0x2F_C7_9A),
     paint(0xA8_38_7F, 0xE5_8B_C2),
     paint(0x9A_67_00, 0xE6_B8_00),
     paint(0x70_70_70, 0xB8_B8_B8),
-    paint(0x0F_8F_A8, 0x7F_DB_FF),
+    paint(0x0B_7A_90, 0x7F_DB_FF),
     paint(0x7B_2D_26, 0xFF_9B_94),
     paint(0x00_72_B3, 0x56_B4_E9),
-    paint(0xD5_5E_01, 0xFF_8F_45),
+    paint(0xC2_4E_01, 0xFF_8F_45),
     paint(0x00_80_5F, 0x2F_C7_9A),
     paint(0xA8_38_80, 0xE5_8B_C2),
     paint(0x9A_67_01, 0xE6_B8_00),
     paint(0x70_70_71, 0xB8_B8_B8),
-    paint(0x0F_8F_A9, 0x7F_DB_FF),
+    paint(0x0B_7A_91, 0x7F_DB_FF),
     paint(0x7B_2D_27, 0xFF_9B_94),
 ];
 
@@ -82,12 +80,12 @@ pub(crate) fn styles() -> String {
     for (index, paint) in SERIES.iter().enumerate() {
         // Eight colours and four strokes: the second round of colours starts two strokes on.
         let dash = DASHES[(index + 2 * (index / 8)) % DASHES.len()];
-        let _ = writeln!(text, ".plot polyline[stroke=\"{}\"]{{stroke-dasharray:{dash}}}", paint.code());
+        text += &format!(".plot polyline[stroke=\"{}\"]{{stroke-dasharray:{dash}}}\n", paint.code());
     }
     text.push_str("@media screen and (prefers-color-scheme:dark){\n");
     for paint in SERIES.iter().chain(&[INK, MUTED, GRID, FINE, PAPER]) {
         let (light, dark) = (paint.code(), code(paint.dark));
-        let _ = writeln!(text, ".plot [stroke=\"{light}\"]{{stroke:{dark}}}.plot [fill=\"{light}\"]{{fill:{dark}}}");
+        text += &format!(".plot [stroke=\"{light}\"]{{stroke:{dark}}}.plot [fill=\"{light}\"]{{fill:{dark}}}\n");
     }
     text.push_str("}\n");
     text

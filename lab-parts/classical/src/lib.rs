@@ -1,3 +1,0 @@
-//! The laboratory's classical recognisers.
-
-pub mod classical;
