@@ -1,27 +1,18 @@
 //! The recognisers on the pictures and the split of golden/classical.json, against scikit-learn's results.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test: helpers may panic and say what they found")]
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
 use sightline_lab::classical::{
     Eigenfaces, EigenfacesSvm, GrayImage, Lbph, LinearSvm, Measure, Method, NearestMean, NearestNeighbour, Prediction,
     Recogniser, Region, Sample, TrainingSet, Tuning,
 };
 use serde_json::Value;
+use sightline_testkit::shared_or_skip;
 
 /// What a recogniser may differ from the reference.
 const TOLERANCE: f64 = 0.02;
-
-/// The folder of shared data, or None (said) where it is not at hand.
-fn shared() -> Option<PathBuf> {
-    let folder = env::var_os("LAB_SHARED").map_or_else(|| PathBuf::from("/work/shared"), PathBuf::from);
-    if folder.join("golden/classical.json").exists() {
-        return Some(folder);
-    }
-    println!("skipped: no shared data at {}", folder.display());
-    None
-}
 
 fn golden(shared: &Path) -> Value {
     serde_json::from_slice(&fs::read(shared.join("golden/classical.json")).unwrap()).unwrap()
@@ -122,7 +113,7 @@ fn check(data: &Data, golden: &Value, name: &str, method: &Method) -> Box<dyn Re
 
 #[test]
 fn eigenfaces_agree_with_the_reference() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared_or_skip("eigenfaces_agree_with_the_reference") else { return };
     let golden = golden(&shared);
     let data = pictures(&shared, &golden, Region::LFW, Region::LFW_SIZE);
     for (name, whiten) in [("eigenfaces_1nn", false), ("eigenfaces_1nn_whiten", true)] {
@@ -142,7 +133,7 @@ fn eigenfaces_agree_with_the_reference() {
 
 #[test]
 fn cross_validation_chooses_parameters_as_good_as_the_reference() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared_or_skip("cross_validation_chooses_parameters_as_good_as_the_reference") else { return };
     let golden = golden(&shared);
     let data = pictures(&shared, &golden, Region::LFW, Region::LFW_SIZE);
     let method = Method::EigenfacesSvm(EigenfacesSvm::default());
@@ -151,7 +142,7 @@ fn cross_validation_chooses_parameters_as_good_as_the_reference() {
 
 #[test]
 fn embeddings_agree_with_the_reference() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared_or_skip("embeddings_agree_with_the_reference") else { return };
     let golden = golden(&shared);
     let Some(data) = embeddings(&golden, "facenet-lfw-people70.f32", 512) else { return };
     let methods = [
@@ -170,7 +161,7 @@ fn embeddings_agree_with_the_reference() {
 /// The reference has no LBPH. It must do better than chance by far, and on larger pictures than eigenfaces' nearest.
 #[test]
 fn local_patterns_recognise() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared_or_skip("local_patterns_recognise") else { return };
     let golden = golden(&shared);
     for (size, least) in [(Region::LFW_SIZE, 0.3), ((94, 125), 0.4)] {
         let data = pictures(&shared, &golden, Region::LFW, size);

@@ -13,18 +13,8 @@ use std::process::Command;
 use sightline_lab::traditional::{BoxDetector as _, DEBIAN_CASCADE, FoundFace, GrayImage, HaarConfig, HaarDetector};
 use sightline_lab::traditional::{SeetaConfig, SeetaDetector};
 use serde_json::Value;
+use sightline_testkit::shared_or_skip;
 use sightline_vision::{Picture, Rect, RgbImage, decode_still};
-
-/// The shared reference data, or None, said, where it is not at hand.
-fn shared(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("SIGHTLINE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../work/shared"), PathBuf::from);
-    if folder.join("golden/haar.json").is_file() {
-        return Some(folder);
-    }
-    eprintln!("{test}: skipped, there is no shared data");
-    None
-}
 
 struct Golden {
     name: String,
@@ -88,7 +78,7 @@ fn boxes(faces: &[FoundFace]) -> Vec<Rect> {
 
 #[test]
 fn on_the_references_pixels_the_boxes_are_the_references() {
-    let Some(shared) = shared("on_the_references_pixels_the_boxes_are_the_references") else { return };
+    let Some(shared) = shared_or_skip("on_the_references_pixels_the_boxes_are_the_references") else { return };
     let mut detector = haar(HaarConfig::default());
     assert_eq!(detector.model_id(), "haar@0f7d4527844e");
     for picture in golden(&shared) {
@@ -100,7 +90,7 @@ fn on_the_references_pixels_the_boxes_are_the_references() {
 /// Brightness computed from decoded colours differs from a JPEG's own in the last bit.
 #[test]
 fn from_colours_the_boxes_are_nearly_the_references() {
-    let Some(shared) = shared("from_colours_the_boxes_are_nearly_the_references") else { return };
+    let Some(shared) = shared_or_skip("from_colours_the_boxes_are_nearly_the_references") else { return };
     let mut detector = haar(HaarConfig::default());
     let (mut wanted, mut found, mut met) = (0, 0, 0);
     for picture in golden(&shared) {
@@ -115,7 +105,7 @@ fn from_colours_the_boxes_are_nearly_the_references() {
 
 #[test]
 fn a_threshold_on_the_curves_scores_is_min_neighbors() {
-    let Some(shared) = shared("a_threshold_on_the_curves_scores_is_min_neighbors") else { return };
+    let Some(shared) = shared_or_skip("a_threshold_on_the_curves_scores_is_min_neighbors") else { return };
     let mut detector = haar(HaarConfig::for_curve());
     for picture in golden(&shared).into_iter().skip(5) {
         let mut faces = detector.detect_gray(&picture.gray);
@@ -127,7 +117,7 @@ fn a_threshold_on_the_curves_scores_is_min_neighbors() {
 /// The counts are those of OpenCV 4.11's `detectMultiScale2` on the same pixels.
 #[test]
 fn scores_are_opencvs_counts_of_neighbors() {
-    let Some(shared) = shared("scores_are_opencvs_counts_of_neighbors") else { return };
+    let Some(shared) = shared_or_skip("scores_are_opencvs_counts_of_neighbors") else { return };
     let mut detector = haar(HaarConfig::for_curve());
     let expected: [(&str, &[f32]); 2] = [
         (
@@ -161,7 +151,7 @@ fn seeta(config: SeetaConfig) -> SeetaDetector {
 /// There is no reference for SeetaFace: the sure faces of another detector stand in for it.
 #[test]
 fn seetaface_finds_the_sure_faces_of_centerface() {
-    let Some(shared) = shared("seetaface_finds_the_sure_faces_of_centerface") else { return };
+    let Some(shared) = shared_or_skip("seetaface_finds_the_sure_faces_of_centerface") else { return };
     let mut detector = seeta(SeetaConfig::default());
     assert_eq!(detector.model_id(), "seetaface@c4619d066ed3");
     let file: Value = serde_json::from_slice(&std::fs::read(shared.join("golden/centerface.json")).unwrap()).unwrap();
@@ -195,7 +185,7 @@ fn centerface(record: &Value) -> Vec<Rect> {
 
 #[test]
 fn seetaface_boxes_are_in_pixels_of_the_picture_whatever_the_smallest_face() {
-    let Some(shared) = shared("seetaface_boxes_are_in_pixels_of_the_picture_whatever_the_smallest_face") else {
+    let Some(shared) = shared_or_skip("seetaface_boxes_are_in_pixels_of_the_picture_whatever_the_smallest_face") else {
         return;
     };
     let bytes = std::fs::read(shared.join("data/photos/group/multiface.jpg")).unwrap();
