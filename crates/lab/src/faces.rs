@@ -115,8 +115,9 @@ pub fn embed(
     let progress = progress(files.len() as u64, (files.len() - missing.len()) as u64);
     let next = AtomicUsize::new(0);
     let batches: Vec<&[usize]> = missing.chunks(BATCH).collect();
-    let (found, receiver) = mpsc::channel();
-    let work = || -> Result<(), InferError> {
+    let threads = threads.clamp(1, batches.len().max(1));
+    let (found, receiver) = mpsc::sync_channel::<(&[usize], Vec<Outcome>)>(threads);
+    let work = |found: mpsc::SyncSender<_>| -> Result<(), InferError> {
         let mut worker = Worker::open(models)?;
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             let paths: Vec<PathBuf> = batch.iter().map(|index| root.join(&files[*index])).collect();
@@ -127,21 +128,29 @@ pub fn embed(
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
-        let threads = threads.clamp(1, batches.len().max(1));
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work.clone())).collect();
-        drop(work);
-        while let Ok((batch, results)) = receiver.recv() {
+    let mut keep = |receiver: mpsc::Receiver<(&[usize], Vec<Outcome>)>| {
+        for (batch, results) in receiver {
             for (index, outcome) in batch.iter().zip(results) {
                 memory.keep(root, &files[*index], &outcome)?;
                 outcomes[*index] = Some(outcome);
             }
             progress.advance(batch.len() as u64);
         }
+        Ok::<(), FacesError>(())
+    };
+    std::thread::scope(|scope| {
+        let start = |_| {
+            let (found, work) = (found.clone(), &work);
+            scope.spawn(move || work(found))
+        };
+        let workers: Vec<_> = (0..threads).map(start).collect();
+        // The workers have senders of their own: the last one that ends, ends the keeping.
+        drop(found);
+        let kept = keep(receiver);
         for worker in workers {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
-        Ok::<(), FacesError>(())
+        kept
     })?;
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NoFace)).collect())
 }
@@ -175,11 +184,11 @@ impl Worker {
         for path in paths {
             cuts.push(self.cut(path)?);
         }
-        let crop = |cut| {
-            let FaceCut { image, face, landmarks } = cut;
-            FaceCrop { image, face: *face, landmarks: *landmarks, detector: &detector }
-        };
-        let crops: Vec<FaceCrop<'_>> = cuts.iter().flatten().map(crop).collect();
+        let crops: Vec<FaceCrop<'_>> = cuts
+            .iter()
+            .flatten()
+            .map(|cut| FaceCrop { image: &cut.image, face: cut.face, landmarks: cut.landmarks, detector: &detector })
+            .collect();
         let mut vectors = self.embedder.embed_crops(&crops)?.into_iter();
         let outcome = |cut: Result<FaceCut, Outcome>| match cut {
             Err(outcome) => outcome,
@@ -239,7 +248,10 @@ mod tests {
         assert_eq!(choose(Choice::Central, &faces, (250.0, 250.0)), Some(faces[1]));
         assert_eq!(choose(Choice::Largest, &faces, (250.0, 250.0)), Some(faces[0]));
         // 100 pixels of 250 away and no more.
-        assert_eq!(choose(Choice::Central, &[face(175.0, 125.0, 175.0, 175.0)], (250.0, 250.0)).map(|f| f.score), Some(0.9));
+        assert_eq!(
+            choose(Choice::Central, &[face(175.0, 125.0, 175.0, 175.0)], (250.0, 250.0)).map(|f| f.score),
+            Some(0.9)
+        );
         assert_eq!(choose(Choice::Central, &[face(200.0, 125.0, 200.0, 177.0)], (250.0, 250.0)), None);
         assert_eq!(choose(Choice::Largest, &[], (250.0, 250.0)), None);
     }

@@ -4,11 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+use sightline_infer::{DetectorConfig, Device, ModelStore, Runtime};
 use sightline_lab::classical::{
     Eigenfaces, EigenfacesSvm, GrayImage, Lbph, LinearSvm, Measure, Method, NearestMean, NearestNeighbour, Prediction,
     Recogniser, Region, Sample, TrainingSet, Tuning,
 };
-use serde_json::Value;
+use sightline_lab::faces::{Choice, Models, embed};
+use sightline_lab::progress::Progress;
 use sightline_testkit::shared_or_skip;
 
 /// What a recogniser may differ from the reference.
@@ -71,15 +74,19 @@ fn pictures(shared: &Path, golden: &Value, region: Region, size: (usize, usize))
     })
 }
 
-/// Embeddings that were computed before: 32-bit floats, training part first.
-fn embeddings(golden: &Value, name: &str, dimension: usize) -> Option<Data> {
-    let folder = env::var_os("LAB_VECTORS").map_or_else(|| PathBuf::from("/tmp/labwip"), PathBuf::from);
-    let Ok(bytes) = fs::read(folder.join(name)) else {
-        println!("skipped: no {name}");
-        return None;
+/// FaceNet's vectors of the faces that MTCNN finds in the middle of the pictures.
+fn embeddings(shared: &Path, golden: &Value) -> Data {
+    let files: Vec<String> = [strings(&golden["train"]), strings(&golden["test"])].concat();
+    let models = Models {
+        runtime: Runtime::load(None, Device::Cpu, 1).unwrap(),
+        store: ModelStore::default_location().unwrap(),
+        detector: DetectorConfig::new("mtcnn"),
+        embedder: "facenet".to_owned(),
+        choice: Choice::Central,
     };
-    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    Some(Data::new(golden, |i, _| Sample::Features(values[i * dimension..][..dimension].to_vec())))
+    let root = shared.join("data/lfw-people70");
+    let outcomes = embed(&models, (&root, &files), 2, None, |_, _| Progress::hidden()).unwrap();
+    Data::new(golden, |i, file| Sample::Features(outcomes[i].vector().unwrap_or_else(|| panic!("{file}")).to_vec()))
 }
 
 /// As the reference names: most machines win, of several the first. Ours breaks that tie by the machines' decisions, which
@@ -144,7 +151,7 @@ fn cross_validation_chooses_parameters_as_good_as_the_reference() {
 fn embeddings_agree_with_the_reference() {
     let Some(shared) = shared_or_skip("embeddings_agree_with_the_reference") else { return };
     let golden = golden(&shared);
-    let Some(data) = embeddings(&golden, "facenet-lfw-people70.f32", 512) else { return };
+    let data = embeddings(&shared, &golden);
     let methods = [
         ("facenet_linear_svc", Method::LinearSvm(LinearSvm::default())),
         ("facenet_nearest_mean", Method::NearestMean(NearestMean { measure: Measure::Cosine })),

@@ -60,5 +60,10 @@ fn both_pipelines_verify_as_the_reference_does() {
     verify(&shared, &mtcnn, &golden["pipelines"]["mtcnn+facenet"], &folder.path().join("mtcnn.json"));
     // An embedder of the pipeline gives unit vectors: their cosines are what is compared.
     let centerface = ["--detector", "centerface", "--threshold", "0.5", "--width", "0", "--embedder", "dlib"];
-    verify(&shared, &centerface, &golden["pipelines"]["centerface+dlib"]["cos"], &folder.path().join("centerface.json"));
+    verify(
+        &shared,
+        &centerface,
+        &golden["pipelines"]["centerface+dlib"]["cos"],
+        &folder.path().join("centerface.json"),
+    );
 }

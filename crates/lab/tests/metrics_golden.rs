@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use sightline_lab::metrics::MetricError;
 use sightline_lab::metrics::classification::{Answer, Confusion};
 use sightline_lab::metrics::verification::{Pair, Pairs, Scale, ThresholdPolicy};
-use serde_json::Value;
 use sightline_testkit::shared_or_skip;
 
 /// The golden scores are rounded to five decimals.

@@ -7,12 +7,12 @@
     reason = "a test fails where something fails, and says what it saw"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use sightline_lab::traditional::{BoxDetector as _, DEBIAN_CASCADE, FoundFace, GrayImage, HaarConfig, HaarDetector};
 use sightline_lab::traditional::{SeetaConfig, SeetaDetector};
-use serde_json::Value;
 use sightline_testkit::shared_or_skip;
 use sightline_vision::{Picture, Rect, RgbImage, decode_still};
 

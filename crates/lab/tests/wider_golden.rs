@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use serde::Deserialize;
 use sightline_lab::{
     detection::{cases, evaluate_wider},
     rectangle::Rectangle,
     wider::{Detection, ResultImage, SubsetImage, TruthFace, TruthImage},
 };
-use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{ModelArguments, OutputArguments, embed, output};
 use crate::dataset::Dataset;
-use crate::faces::{Outcome, cosine};
+use crate::faces::cosine;
 use crate::metrics::identification::{
     AtFpir, Candidate, FPIRS, Measured, Sample, Search, Searches, Split, SplitRule, Summary, splits, summarise,
 };
@@ -92,7 +92,10 @@ pub fn search<'a>(split: &Split, face: impl Fn(&Sample) -> Option<&'a [f32]>) ->
         split.gallery.iter().filter_map(|sample| Some((sample.person, face(sample)?))).collect();
     let one = |sample: &Sample, mate: Option<usize>| {
         let candidates = face(sample).map(|probe| {
-            gallery.iter().map(|(person, template)| Candidate { person: *person, score: cosine(probe, template) }).collect()
+            gallery
+                .iter()
+                .map(|(person, template)| Candidate { person: *person, score: cosine(probe, template) })
+                .collect()
         });
         Search { mate, candidates }
     };
@@ -140,7 +143,8 @@ fn rates(summary: &Summary) -> Table {
                     Evidence::Sound => "enough probes",
                     Evidence::Weak => "weak: fewer than ten false alarms",
                 };
-                let threshold = threshold.as_ref().map_or_else(|| "none".to_owned(), |spread| format!("{:.4}", spread.mean));
+                let threshold =
+                    threshold.as_ref().map_or_else(|| "none".to_owned(), |spread| format!("{:.4}", spread.mean));
                 table.row([&asked.to_string(), &percent(dir), &format!("{:.4}", 1.0 - dir.mean), &threshold, rests]);
             }
             Measured::Refused { reason } => {
@@ -160,12 +164,14 @@ fn page(run: &Run, tables: &[Table], searches: &[Searches], arguments: &Argument
     }
     // A log scale has no zero.
     let curve = |(index, searches): (usize, &Searches)| {
-        let points = searches.curve().iter().filter(|point| point.fpir > 0.0).map(|point| (point.fpir, 1.0 - point.fnir));
+        let points =
+            searches.curve().into_iter().filter(|point| point.fpir > 0.0).map(|point| (point.fpir, 1.0 - point.fnir));
         Curve::new(&format!("{name}, split {}", index + 1), points.collect())
     };
     let curves: Vec<Curve> = searches.iter().take(1).enumerate().map(curve).collect();
     page.section("Curve").figure(
-        &plot::roc(&curves, &[])?.titled("DIR over FPIR", "Found and rightly named, over strangers taken for somebody."),
+        &plot::roc(&curves, &[])?
+            .titled("DIR over FPIR", "Found and rightly named, over strangers taken for somebody."),
     );
     page.section("Run").run(run);
     Ok(page)

@@ -96,9 +96,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     files.dedup();
     let (outcomes, noted) = embed(&arguments.models, run, (&arguments.data, &files))?;
     run = noted;
-    let vectors: BTreeMap<&str, &[f32]> =
-        files.iter().zip(&outcomes).filter_map(|(file, outcome)| Some((file.as_str(), Outcome::vector(outcome)?))).collect();
-    let score = |pair: &LocatedPair| Some(cosine(vectors.get(pair.first.as_str())?, vectors.get(pair.second.as_str())?));
+    let vectors: BTreeMap<&str, &[f32]> = files
+        .iter()
+        .zip(&outcomes)
+        .filter_map(|(file, outcome)| Some((file.as_str(), Outcome::vector(outcome)?)))
+        .collect();
+    let score =
+        |pair: &LocatedPair| Some(cosine(vectors.get(pair.first.as_str())?, vectors.get(pair.second.as_str())?));
     let scored = lines.iter().map(|(fold, pair)| Pair { same: pair.same, fold: *fold, score: score(pair) }).collect();
     let pairs = Pairs::new(scored)?;
     let results = measure(&pairs)?;
@@ -152,9 +156,7 @@ fn summary(results: &Results) -> Table {
     let missed = results.missed;
     table.row(["a face missed (errors)", &format!("{} of the same, {} of different", missed.same, missed.different)]);
     table.row(["flip, mean subtraction", "off, off"]);
-    for (name, accuracy) in
-        [("accuracy", &results.accuracy), ("accuracy on LFW's grid", &results.accuracy_on_grid)]
-    {
+    for (name, accuracy) in [("accuracy", &results.accuracy), ("accuracy on LFW's grid", &results.accuracy_on_grid)] {
         let value = accuracy.as_ref().map_or_else(
             || "needs two folds".to_owned(),
             |accuracy| format!("{} over {} folds", spread(&accuracy.spread), accuracy.folds.len()),
@@ -164,7 +166,9 @@ fn summary(results: &Results) -> Table {
     let best = format!("{} at {:.4}", interval(&results.best.correct), results.best.threshold);
     table.row(["best accuracy (threshold chosen on all pairs)", &best]);
     table.row(["area under the ROC curve", &format!("{:.5}", results.auc)]);
-    for (name, scores) in [("scores of the same person", &results.same), ("scores of different people", &results.different)] {
+    for (name, scores) in
+        [("scores of the same person", &results.same), ("scores of different people", &results.different)]
+    {
         if let Some(scores) = scores {
             table.row([name, &format!("{:.4} ± {:.4}", scores.mean, scores.std)]);
         }
