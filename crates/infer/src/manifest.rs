@@ -6,14 +6,15 @@ mod check;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sightline_vision::{Landmarks, Normalization, Point};
 
 use crate::error::InferError;
 
 /// Whether a model finds faces or turns them into vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelKind {
     /// Finds faces.
@@ -40,7 +41,7 @@ impl fmt::Display for ModelKind {
 }
 
 /// A model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Its name in the configuration.
@@ -69,7 +70,7 @@ pub struct Manifest {
 }
 
 /// Licences as their authors state them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct License {
     /// Of the code.
@@ -81,7 +82,7 @@ pub struct License {
 }
 
 /// Where the weights come from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Package registry, or none: the user supplies the files.
@@ -99,7 +100,7 @@ pub struct Source {
 }
 
 /// Package registries that weights are fetched from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registry {
     /// Python packages.
@@ -111,7 +112,7 @@ pub enum Registry {
 }
 
 /// One ONNX file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// Name in the models folder.
@@ -126,10 +127,13 @@ pub struct ModelFile {
     pub inputs: Vec<TensorContract>,
     /// Output tensors, in the order in which the family reads them.
     pub outputs: Vec<TensorContract>,
+    /// Where it is looked for before the models folder: beside a manifest of the user's own. Not written in the manifest.
+    #[serde(skip)]
+    pub beside: Option<PathBuf>,
 }
 
 /// Name and shape of a tensor.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorContract {
     /// Name in the ONNX graph.
@@ -147,7 +151,7 @@ impl TensorContract {
 }
 
 /// Order of the colours in the tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorOrder {
     /// Red first.
@@ -157,7 +161,7 @@ pub enum ColorOrder {
 }
 
 /// Order of the tensor's dimensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TensorLayout {
     /// Batch, channel, row, column: the only one there is code for.
@@ -165,7 +169,7 @@ pub enum TensorLayout {
 }
 
 /// What the network takes.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputContract {
     /// Order of the colours.
@@ -193,7 +197,7 @@ impl InputContract {
 }
 
 /// How a detector's family reads it. Which keys there must be depends on the family.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorSection {
     /// Least score of a face.
@@ -211,7 +215,7 @@ pub struct DetectorSection {
 }
 
 /// How a face is brought into the network's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Alignment {
     /// The detector's box with a margin, not rotated.
@@ -221,7 +225,7 @@ pub enum Alignment {
 }
 
 /// What an embedder needs besides.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbedderSection {
     /// Numbers in a vector.
@@ -246,7 +250,7 @@ impl EmbedderSection {
 }
 
 /// Cosines for the open-set decision on a fused vector.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// At least this is known.
@@ -275,6 +279,16 @@ impl Manifest {
         let manifest: Self = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
         manifest.check().map_err(refuse)?;
         Ok(manifest)
+    }
+
+    /// As [`Manifest::parse`] reads it.
+    ///
+    /// # Errors
+    /// [`InferError::Manifest`], as there: what would not be read again is not written.
+    pub fn to_text(&self) -> Result<String, InferError> {
+        let refuse = |reason: String| InferError::Manifest { file: self.id.clone(), reason };
+        self.check().map_err(refuse)?;
+        toml::to_string(self).map_err(|error| refuse(error.to_string()))
     }
 
     /// The manifest's keys of a section that its kind guarantees.
@@ -327,6 +341,21 @@ mod tests {
         assert!(reason(&text.replace("accept = 0.", "accept = 7.")).contains("accept"));
         let text = shipped("dlib-resnet.toml");
         assert!(reason(&text.replace("cluster = 0.945", "cluster = 0.91")).contains("order"));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (file, text) in SHIPPED {
+            let mut manifest = Manifest::parse(file, text).unwrap();
+            manifest.description = "quotes \" ' and\nlines \u{7f}".to_owned();
+            let written = manifest.to_text().unwrap();
+            assert_eq!(Manifest::parse(file, &written).unwrap(), manifest, "{written}");
+        }
+        let mut manifest = Manifest::parse("", shipped("facenet-casia.toml")).unwrap();
+        // A float is written as the number that was meant.
+        assert!(manifest.to_text().unwrap().contains("\naccept = 0.6\n"), "{}", manifest.to_text().unwrap());
+        manifest.id = "no id".to_owned();
+        assert!(manifest.to_text().unwrap_err().to_string().contains("`id`"));
     }
 
     /// A shipped manifest with one line changed is refused by the name of the key.

@@ -15,15 +15,22 @@ use crate::manifest::{Manifest, ModelFile, ModelKind, Registry};
 /// Name and text of the manifests under `models/`, put in by the build script.
 pub(crate) const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/manifests.rs"));
 
+/// Folder of the user's own manifests for programs without a configuration.
+const OWN_MANIFESTS: &str = "SIGHTLINE_MODELS";
+
 /// The cache folder that `cargo xtask setup` fills: `$SIGHTLINE_CACHE`, else `$XDG_CACHE_HOME/sightline`, else
 /// `~/.cache/sightline`.
 #[must_use]
 pub fn default_cache_dir() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("SIGHTLINE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("sightline")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/sightline")))
         .unwrap_or_else(|| PathBuf::from(".cache/sightline"))
+}
+
+/// The folder that an environment variable names.
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Identity of a model: `<manifest id>@<first 12 hex digits of the weights' sha256>`. Vectors of different identities cannot
@@ -63,34 +70,35 @@ pub struct ModelStore {
 
 impl ModelStore {
     /// A store of the shipped manifests and of all `*.toml` in `extra_manifests`, where one with the id of a shipped
-    /// manifest takes its place. `models_dir` has the ONNX files.
+    /// manifest takes its place. `models_dir` has the ONNX files; those of `extra_manifests` may lie beside them instead.
     ///
     /// # Errors
-    /// [`InferError::Manifest`] for a manifest that is not valid, [`InferError::Read`] for a folder that cannot be read.
+    /// [`InferError::Manifest`] for a manifest that is not valid and for two of the user's with one id,
+    /// [`InferError::Read`] for a folder that cannot be read.
     pub fn new(models_dir: &Path, extra_manifests: Option<&Path>) -> Result<Self, InferError> {
         let mut manifests = BTreeMap::new();
         for (file, text) in SHIPPED {
-            let manifest = Manifest::parse(file, text)?;
-            if let Some(twice) = manifests.insert(manifest.id.clone(), manifest) {
-                let reason = format!("another manifest has the id `{}` as well", twice.id);
-                return Err(InferError::Manifest { file: (*file).to_owned(), reason });
-            }
+            add(&mut manifests, Manifest::parse(file, text)?, file)?;
         }
+        let mut own = BTreeMap::new();
         for path in extra_manifests.map(toml_files).transpose()?.unwrap_or_default() {
             let text =
                 std::fs::read_to_string(&path).map_err(|source| InferError::Read { path: path.clone(), source })?;
-            let manifest = Manifest::parse(&path.display().to_string(), &text)?;
-            manifests.insert(manifest.id.clone(), manifest);
+            let name = path.display().to_string();
+            let mut manifest = Manifest::parse(&name, &text)?;
+            manifest.files.iter_mut().for_each(|file| file.beside = extra_manifests.map(Path::to_owned));
+            add(&mut own, manifest, &name)?;
         }
+        manifests.extend(own);
         Ok(Self { models_dir: models_dir.to_owned(), manifests: Arc::new(manifests) })
     }
 
-    /// The shipped manifests with the files in the cache folder.
+    /// The shipped manifests with the files in the cache folder, and the user's own in `$SIGHTLINE_MODELS`, if that is set.
     ///
     /// # Errors
     /// As [`ModelStore::new`].
     pub fn default_location() -> Result<Self, InferError> {
-        Self::new(&default_cache_dir().join("models"), None)
+        Self::new(&default_cache_dir().join("models"), set(OWN_MANIFESTS).as_deref())
     }
 
     /// All manifests, by id.
@@ -131,7 +139,8 @@ impl ModelStore {
     /// Where a file is, or should be.
     #[must_use]
     pub fn path(&self, file: &ModelFile) -> PathBuf {
-        self.models_dir.join(&file.name)
+        let beside = file.beside.as_ref().map(|folder| folder.join(&file.name)).filter(|path| path.exists());
+        beside.unwrap_or_else(|| self.models_dir.join(&file.name))
     }
 
     /// Reads all files of a model and compares their sha256 with the manifest. Nothing is remembered.
@@ -186,10 +195,20 @@ impl ModelStore {
     }
 }
 
+fn add(to: &mut BTreeMap<String, Manifest>, manifest: Manifest, file: &str) -> Result<(), InferError> {
+    match to.insert(manifest.id.clone(), manifest) {
+        None => Ok(()),
+        Some(twice) => {
+            let reason = format!("another manifest has the id `{}` as well: give one of them another", twice.id);
+            Err(InferError::Manifest { file: file.to_owned(), reason })
+        }
+    }
+}
+
 fn hint(manifest: &Manifest) -> String {
     match (manifest.source.registry, &manifest.source.project) {
         (Registry::None, Some(project)) => format!("no package has it, fetch it from {project} and put it there"),
-        (Registry::None, None) => "no package has it, put it there yourself".to_owned(),
+        (Registry::None, None) => "no package has it, put it there or beside its manifest".to_owned(),
         _ => "run `cargo xtask setup`".to_owned(),
     }
 }
@@ -288,6 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_the_users_manifests_may_lie_beside_them() {
+        let (models, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let manifest = text("facenet-vggface2.toml").replace("id = \"facenet-vggface2\"", "id = \"mine\"");
+        fs::write(own.path().join("mine.toml"), manifest).unwrap();
+        let store = ModelStore::new(models.path(), Some(own.path())).unwrap();
+        let place = |id: &str| store.path(&store.get(id).unwrap().files[0]);
+        assert!(store.verify("mine").unwrap_err().to_string().contains("is missing"));
+        fs::write(models.path().join("facenet_vggface2.onnx"), b"in the models folder").unwrap();
+        assert!(place("mine").starts_with(models.path()));
+        fs::write(own.path().join("facenet_vggface2.onnx"), b"beside").unwrap();
+        assert!(place("mine").starts_with(own.path()));
+        // A shipped model is not looked for among the user's.
+        assert!(place("facenet-vggface2").starts_with(models.path()));
+        assert_ne!(store.verify("mine").unwrap(), store.verify("facenet-vggface2").unwrap());
+    }
+
+    #[test]
     fn the_users_manifests_add_and_replace() {
         let folder = tempfile::tempdir().unwrap();
         let own = text("centerface.toml").replace("id = \"centerface\"", "id = \"mine\"");
@@ -299,6 +335,10 @@ mod tests {
         assert_eq!(store.detector("mine").unwrap().family, "centerface");
         let replaced = store.detector("centerface").unwrap();
         assert_eq!(replaced.detector.as_ref().unwrap().width, Some(320));
+        fs::copy(folder.path().join("mine.toml"), folder.path().join("yours.toml")).unwrap();
+        let message = ModelStore::new(folder.path(), Some(folder.path())).unwrap_err().to_string();
+        assert!(message.contains("yours.toml") && message.contains("`mine`"), "{message}");
+        fs::remove_file(folder.path().join("yours.toml")).unwrap();
         fs::write(folder.path().join("bad.toml"), "what = 1").unwrap();
         let message = ModelStore::new(folder.path(), Some(folder.path())).unwrap_err().to_string();
         assert!(message.contains("bad.toml") && message.contains("what"), "{message}");

@@ -55,7 +55,7 @@ enum Attempt {
 }
 
 /// Signs of life of one attempt.
-struct Signs {
+pub(crate) struct Signs {
     opened: Instant,
     /// When the last one was noticed.
     last: Instant,
@@ -64,13 +64,13 @@ struct Signs {
 }
 
 impl Signs {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self { opened: now, last: now, pictures: 0, skipped: 0 }
     }
 
     /// Takes the counts of pictures and of what came before the first key frame; true for the first pictures.
-    fn are_first(&mut self, pictures: u64, skipped: u64) -> bool {
+    pub(crate) fn are_first(&mut self, pictures: u64, skipped: u64) -> bool {
         let first = self.pictures == 0 && pictures > 0;
         let waits_for_key_frame = pictures == 0 && skipped > self.skipped && self.opened.elapsed() < KEY_FRAME_WITHIN;
         if pictures > self.pictures || waits_for_key_frame {
@@ -80,7 +80,7 @@ impl Signs {
         first
     }
 
-    fn overdue(&self, stall: Duration, source: &Source) -> Option<Outage> {
+    pub(crate) fn overdue(&self, stall: Duration, source: &Source) -> Option<Outage> {
         let detail = match self.pictures {
             0 if self.skipped > 0 => format!("no key frame within {:.0} s", self.opened.elapsed().as_secs_f64()),
             _ => format!("no frame for {stall:?}"),

@@ -1,7 +1,12 @@
 //! What `sightline-lab` does: a command a module. Each reads its data, measures, prints a table, and writes JSON and HTML on request.
 
+pub mod collect;
+pub mod detectors;
+pub mod calibrate;
+pub mod classify;
 pub mod identify;
 mod output;
+pub mod train;
 pub mod verify;
 
 use std::path::{Path, PathBuf};

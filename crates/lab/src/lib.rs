@@ -10,9 +10,13 @@
 pub mod agreement;
 pub mod classical;
 pub mod commands;
+pub mod crops;
 pub mod dataset;
 pub mod detection;
 pub mod faces;
+pub mod finders;
+pub mod interrupt;
+pub mod material;
 pub mod metrics;
 pub mod progress;
 pub mod rectangle;

@@ -15,6 +15,9 @@ pub struct ConfigError {
 pub struct TrackConfig {
     /// Most crops sent for one visit, at least 1.
     pub max_embeds: u32,
+    /// After so long another crop of a visit goes, however good: for whoever collects pictures. None sends further ones only
+    /// where they make the fused vector better.
+    pub view_every: Option<Duration>,
     /// A visit ends when its face was not seen for so long, in the frames' own time.
     pub lost_after: Duration,
     /// Shorter side of the smallest face that is sent to be embedded, in source pixels (`identify.min_face`).
@@ -30,6 +33,7 @@ impl Default for TrackConfig {
     fn default() -> Self {
         Self {
             max_embeds: 6,
+            view_every: None,
             lost_after: Duration::from_secs(2),
             min_face: 40.0,
             reorder_frames: 8,

@@ -82,9 +82,13 @@ impl Shots {
     }
 
     /// The picture that is due at `now_ns` of the frame clock; it counts as sent.
-    pub(crate) fn due(&mut self, now_ns: i64) -> Option<Shot> {
+    pub(crate) fn due(&mut self, now_ns: i64, config: &TrackConfig) -> Option<Shot> {
         let quality = self.waiting.as_ref()?.quality.score;
         let pause = now_ns.saturating_sub(self.last_sent_ns);
+        if let Some(every) = config.view_every {
+            let due = self.sent == 0 || u128::from(pause.max(0).unsigned_abs()) >= every.as_nanos();
+            return if due { self.send(now_ns) } else { None };
+        }
         let view_pause = FIRST_VIEW_PAUSE_NS.saturating_mul(1 << self.sent.saturating_sub(1).min(30));
         let due = self.sent == 0
             || (pause >= PAUSE_NS && quality > self.best_sent * CLEARLY_BETTER)
@@ -125,7 +129,7 @@ mod tests {
             let mut face = face_at(100.0, 100.0, 60.0);
             face.quality.score = quality;
             shots.consider(&face, &empty_frame(1, number as u64), config);
-            if shots.due(number as i64 * FRAME_NS).is_some() {
+            if shots.due(number as i64 * FRAME_NS, config).is_some() {
                 sent.push(number);
             }
         }
@@ -153,18 +157,30 @@ mod tests {
     }
 
     #[test]
+    fn whoever_collects_gets_the_best_of_every_span() {
+        let every = |seconds: f64| TrackConfig {
+            view_every: Some(std::time::Duration::from_secs_f64(seconds)),
+            max_embeds: 100,
+            ..TrackConfig::default()
+        };
+        assert_eq!(sent_at(&[0.8; 22], &every(2.0)), [0, 10, 20]);
+        assert_eq!(sent_at(&[&[0.9][..], &[0.4; 7]].concat(), &every(0.6)), [0, 3, 6], "however good");
+        assert_eq!(sent_at(&[0.8; 3], &every(0.0)), [0, 1, 2]);
+    }
+
+    #[test]
     fn the_last_word_is_only_an_improvement() {
         let config = TrackConfig::default();
         let mut shots = Shots::default();
         let mut face = face_at(100.0, 100.0, 60.0);
         face.quality.score = 0.5;
         shots.consider(&face, &empty_frame(1, 0), &config);
-        assert!(shots.due(0).is_some());
+        assert!(shots.due(0, &config).is_some());
         shots.consider(&face, &empty_frame(1, 1), &config);
         assert!(shots.clone().last(FRAME_NS).is_none());
         face.quality.score = 0.7;
         shots.consider(&face, &empty_frame(1, 2), &config);
-        assert!(shots.due(2 * FRAME_NS).is_none());
+        assert!(shots.due(2 * FRAME_NS, &config).is_none());
         assert_eq!(shots.last(2 * FRAME_NS).map(|shot| shot.quality.score), Some(0.7));
     }
 
@@ -182,7 +198,7 @@ mod tests {
         }
         assert_eq!(shots.main_flaw(), Some(QualityReason::Turned));
         shots.consider(&face_at(100.0, 100.0, 60.0), &empty_frame(1, 0), &config);
-        assert!(shots.due(0).is_some());
+        assert!(shots.due(0, &config).is_some());
         assert_eq!(shots.main_flaw(), None);
     }
 }

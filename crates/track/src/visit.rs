@@ -147,7 +147,7 @@ impl Track {
         let begins = !self.confirmed && self.last_ns.saturating_sub(self.first_ns) >= CONFIRM_NS;
         self.confirmed |= begins;
         if self.confirmed
-            && let Some(shot) = self.shots.due(moment.frame_ns)
+            && let Some(shot) = self.shots.due(moment.frame_ns, config)
         {
             self.send(shot, out);
         }

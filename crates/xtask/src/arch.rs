@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sightline-embed", &["vision", "wire", "stage", "infer"]),
     ("sightline-index", &["vision", "wire", "stage", "store"]),
     ("sightline-gateway", &["vision", "wire", "stage"]),
-    ("sightline-lab", &["vision", "infer"]),
+    ("sightline-lab", &["vision", "wire", "stage", "infer", "ingest", "track"]),
     ("sightline-testkit", &["vision"]),
     (
         "sightline",

@@ -94,8 +94,12 @@ impl Checkpoint {
     }
 }
 
-/// Writes beside the file, then takes its place: whoever reads it finds all or what was there before.
+/// Writes beside the file, then takes its place: whoever reads it finds all or what was there before. A device is written to as it is.
 pub(crate) fn write_whole(file: &Path, content: &[u8]) -> Result<(), TrainError> {
+    if file.metadata().is_ok_and(|seen| !seen.is_file() && !seen.is_dir()) {
+        let written = File::options().write(true).open(file).and_then(|mut device| device.write_all(content));
+        return written.map_err(|error| TrainError::file(file, error));
+    }
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = Path::new(&beside);

@@ -18,7 +18,7 @@ use crate::train::triplet::{Distances, Selection, squared_distances, triplet_los
 const JUDGES: (usize, usize) = (500, 6);
 
 /// The weights before the first step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// Small random numbers.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::train::error::TrainError;
 
 /// Which triplets of a batch are learned from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
     /// For every anchor its farthest positive and its nearest negative (Hermans et al., "In Defense of the Triplet Loss for

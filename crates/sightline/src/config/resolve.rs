@@ -119,6 +119,7 @@ impl Resolved {
 fn track(config: &Config) -> Result<TrackConfig, ConfigError> {
     let track = TrackConfig {
         max_embeds: config.track.max_embeds,
+        view_every: None,
         lost_after: config.track.lost_after,
         min_face: config.identify.min_face as f32,
         reorder_frames: 8,

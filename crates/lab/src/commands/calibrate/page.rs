@@ -1,0 +1,118 @@
+//! The page: the thresholds in the histograms of the fused scores, and the people and templates to look at.
+
+use std::path::Path;
+
+use super::Results;
+use super::visits::Face;
+use crate::faces::cosine;
+use crate::metrics::calibration::{Visit, Warning};
+use crate::report::{Figure, Mark, Mistake, Page, Picture, Run, Table, plot};
+
+/// Warnings that are shown, of each kind.
+const SHOWN: usize = 24;
+
+/// What the page shows beside the results.
+pub(super) struct Seen<'a> {
+    pub(super) people: &'a [String],
+    pub(super) root: &'a Path,
+    pub(super) faces: &'a [Face],
+    pub(super) visits: &'a [Visit],
+}
+
+/// The page of these results.
+pub(super) fn page(run: &Run, tables: &[Table], results: &Results, seen: &Seen<'_>) -> anyhow::Result<Page> {
+    let mut page = Page::new("Calibration");
+    page.section("Thresholds");
+    for table in tables {
+        page.table(table);
+    }
+    page.section("Scores").figure(&own(results, seen)?).figure(&joins(results, seen)?);
+    let (fitting, people): (Vec<&Warning>, Vec<&Warning>) =
+        results.warnings().into_iter().partition(|warning| matches!(warning, Warning::Template { .. }));
+    page.section("People to look at");
+    for warning in people.iter().take(SHOWN) {
+        page.warning(&warning.to_string());
+    }
+    note_more(&mut page, people.len());
+    page.section("Look-alikes").mistakes(&pictures(&people, seen));
+    page.section("Templates that do not fit their person").mistakes(&pictures(&fitting, seen));
+    note_more(&mut page, fitting.len());
+    page.run(run);
+    Ok(page)
+}
+
+fn note_more(page: &mut Page, count: usize) {
+    if count > SHOWN {
+        page.text(&format!("The first {SHOWN} of {count}; all are in the JSON."));
+    }
+}
+
+/// Each visit's score with its own person, and its best score with anybody else.
+fn own(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
+    let mut same = Vec::new();
+    let mut different = Vec::new();
+    for visit in seen.visits {
+        let own = |(person, _): &(usize, &Option<f64>)| Some(*person) == visit.person;
+        let (mine, others): (Vec<_>, Vec<_>) = visit.scores.iter().enumerate().partition(own);
+        same.extend(mine.iter().filter_map(|(_, score)| **score));
+        different.extend(others.iter().filter_map(|(_, score)| **score).max_by(f64::total_cmp));
+    }
+    let thresholds = results.calibration.thresholds;
+    let marks = [Mark::new("unknown", thresholds.unknown), Mark::new("accept", thresholds.accept)];
+    let figure = plot::scores(&same, &different, &marks)?.titled(
+        "Fused scores of visits with people",
+        "Same: a visit and its own person's best template from outside of it. Different: the best template of anybody else, which \
+         is what a stranger who looks like that would get.",
+    );
+    Ok(figure.note(&format!(
+        "A pair is a visit and a person. Besides, the best person must be {:.3} ahead of the next one: the margin.",
+        thresholds.margin
+    )))
+}
+
+/// Each visit's nearest visit of somebody else.
+fn joins(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
+    let nearest: Vec<f64> = seen.visits.iter().filter_map(|visit| visit.nearest_other_visit).collect();
+    let marks = [Mark::new("cluster", results.calibration.thresholds.cluster)];
+    Ok(plot::scores(&[], &nearest, &marks)?.titled(
+        "Fused scores of visits with visits",
+        "Different: a visit and the most alike visit of anybody else. From the threshold on two strangers are taken for one.",
+    ))
+}
+
+/// The warnings that can be shown, as pictures.
+fn pictures(warnings: &[&Warning], seen: &Seen<'_>) -> Vec<Mistake> {
+    let shown = warnings.iter().filter_map(|warning| {
+        let faces = match warning {
+            Warning::LookAlikes { a, b, .. } => {
+                let (a, b) = nearest(&of(a, seen), &of(b, seen))?;
+                vec![a, b]
+            }
+            Warning::Template { person, template, nearer_to, .. } => {
+                let this = seen.faces.iter().find(|face| face.file == *template)?;
+                let person = nearer_to.as_ref().unwrap_or(person);
+                let others: Vec<&Face> = of(person, seen).into_iter().filter(|face| face.file != *template).collect();
+                let beside = nearest(&[this], &others).map(|(_, other)| other);
+                [Some(this), beside].into_iter().flatten().collect()
+            }
+            Warning::AcceptImplausible { .. } | Warning::HardlyRecognised { .. } => return None,
+        };
+        Some(Mistake::new(&warning.to_string(), faces.into_iter().filter_map(|face| picture(face, seen)).collect()))
+    });
+    shown.take(SHOWN).collect()
+}
+
+fn of<'a>(person: &str, seen: &Seen<'a>) -> Vec<&'a Face> {
+    seen.faces.iter().filter(|face| seen.people[face.person] == person).collect()
+}
+
+/// The most alike of two people's pictures.
+fn nearest<'a>(some: &[&'a Face], others: &[&'a Face]) -> Option<(&'a Face, &'a Face)> {
+    let pairs = some.iter().flat_map(|one| others.iter().map(move |other| (*one, *other)));
+    let scored = pairs.map(|pair| (cosine(&pair.0.vector, &pair.1.vector), pair));
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, pair)| pair)
+}
+
+fn picture(face: &Face, seen: &Seen<'_>) -> Option<Picture> {
+    Some(Picture::new(std::fs::read(seen.root.join(&face.file)).ok()?, &face.file))
+}

@@ -1,0 +1,191 @@
+//! Visits made of still pictures, and their scores.
+//!
+//! Each person's pictures are drawn into visits that share no picture. A visit's fused vector is scored with everybody's
+//! pictures as templates, its own pictures aside.
+
+use serde::Serialize;
+
+use super::fusion::fuse;
+use crate::faces::cosine;
+use crate::metrics::calibration::Visit;
+use crate::progress::Progress;
+
+/// A face that the pipeline would use.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Face {
+    pub(super) person: usize,
+    pub(super) file: String,
+    /// From its quality.
+    pub(super) weight: f32,
+    pub(super) vector: Vec<f32>,
+}
+
+/// The pictures of one visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) person: usize,
+    /// Places in the list of faces.
+    pub(super) faces: Vec<usize>,
+}
+
+/// What the visits are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Visits.
+    pub visits: usize,
+    /// Visits of fewer pictures than asked for, because the person has no more: fusing fewer pictures gives scores that vary
+    /// more, so these make the thresholds stricter than they need be.
+    pub shorter: usize,
+    /// Visits of a person who has no other picture: they stand for strangers only.
+    pub of_strangers_only: usize,
+}
+
+/// Draws visits of so many `pictures`. Who has fewer than two such visits' worth gets two shorter ones, so that each has
+/// templates from outside of it; a single picture is one visit. Pictures beyond whole visits are templates only.
+pub(super) fn draw(people: usize, faces: &[Face], pictures: usize, seed: u64) -> Vec<Group> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut groups = Vec::new();
+    for person in 0..people {
+        let mut own: Vec<usize> = (0..faces.len()).filter(|&index| faces[index].person == person).collect();
+        random.shuffle(&mut own);
+        let size = if own.len() < 2 * pictures { own.len().div_ceil(2) } else { pictures };
+        let whole = own.chunks(size.max(1)).filter(|chunk| chunk.len() == size || own.len() < 2 * pictures);
+        groups.extend(whole.map(|faces| Group { person, faces: faces.to_vec() }));
+    }
+    groups
+}
+
+/// How many visits stand for a stranger's when people have so many pictures: all, if there are two people.
+pub(super) fn possible(counts: &[usize], pictures: usize) -> usize {
+    let visits = |count: &usize| match *count {
+        0 => 0,
+        1 => 1,
+        count => (count / pictures).max(2),
+    };
+    counts.iter().map(visits).sum()
+}
+
+pub(super) fn made(people: usize, faces: &[Face], groups: &[Group], pictures: usize) -> Made {
+    let mut counts = vec![0_usize; people];
+    for face in faces {
+        counts[face.person] += 1;
+    }
+    Made {
+        visits: groups.len(),
+        shorter: groups.iter().filter(|group| group.faces.len() < pictures).count(),
+        of_strangers_only: groups.iter().filter(|group| counts[group.person] == group.faces.len()).count(),
+    }
+}
+
+/// The scores of the visits, in their order. One whose vectors cancel out has none and is left out.
+pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &Progress) -> Vec<Visit> {
+    let vectors = |group: &Group| -> Option<Vec<f32>> {
+        fuse(group.faces.iter().map(|&index| (faces[index].weight, faces[index].vector.as_slice())))
+    };
+    let fused: Vec<(&Group, Vec<f32>)> = groups.iter().filter_map(|group| Some((group, vectors(group)?))).collect();
+    let one = |(group, vector): &(&Group, Vec<f32>)| {
+        let mut scores: Vec<Option<f64>> = vec![None; people];
+        for (index, face) in faces.iter().enumerate() {
+            if face.person == group.person && group.faces.contains(&index) {
+                continue;
+            }
+            let score = cosine(vector, &face.vector);
+            let best = &mut scores[face.person];
+            *best = Some(best.map_or(score, |best| best.max(score)));
+        }
+        let others = fused.iter().filter(|(other, _)| other.person != group.person);
+        let nearest_other_visit = others.map(|(_, other)| cosine(vector, other)).max_by(f64::total_cmp);
+        progress.advance(1);
+        Visit { person: Some(group.person), scores, nearest_other_visit }
+    };
+    fused.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Face, Group, Made, draw, made, possible, score};
+    use crate::progress::Progress;
+
+    fn face(person: usize, weight: f32, vector: [f32; 2]) -> Face {
+        Face { person, file: format!("{person}"), weight, vector: vector.to_vec() }
+    }
+
+    fn of(counts: &[usize]) -> Vec<Face> {
+        let faces = counts.iter().enumerate().flat_map(|(person, &count)| vec![face(person, 1.0, [1.0, 0.0]); count]);
+        faces.collect()
+    }
+
+    fn sizes(counts: &[usize], pictures: usize) -> Vec<Vec<usize>> {
+        let groups = draw(counts.len(), &of(counts), pictures, 7);
+        let of = |person| groups.iter().filter(|group| group.person == person).map(|group| group.faces.len()).collect();
+        (0..counts.len()).map(of).collect()
+    }
+
+    #[test]
+    fn visits_have_so_many_pictures_where_there_are_enough() {
+        let sizes = sizes(&[0, 1, 2, 3, 5, 6, 8, 9], 3);
+        let expected: [&[usize]; 8] = [&[], &[1], &[1, 1], &[2, 1], &[3, 2], &[3, 3], &[3, 3], &[3, 3, 3]];
+        assert_eq!(sizes, expected);
+        assert_eq!(self::sizes(&[1, 2, 4], 1), [vec![1], vec![1, 1], vec![1; 4]]);
+    }
+
+    #[test]
+    fn what_was_made_is_counted() {
+        let counts = [1, 2, 6];
+        let faces = of(&counts);
+        let groups = draw(3, &faces, 3, 7);
+        assert_eq!(made(3, &faces, &groups, 3), Made { visits: 5, shorter: 3, of_strangers_only: 1 });
+        assert_ne!(draw(3, &of(&[6, 6, 6]), 3, 1), draw(3, &of(&[6, 6, 6]), 3, 2));
+    }
+
+    #[test]
+    fn scores_by_hand() {
+        let faces = [
+            face(0, 0.75, [1.0, 0.0]),
+            face(0, 0.25, [0.0, 1.0]),
+            face(0, 1.0, [0.8, 0.6]),
+            face(1, 1.0, [0.6, 0.8]),
+            face(1, 1.0, [0.0, -1.0]),
+            face(2, 1.0, [-1.0, 0.0]),
+        ];
+        let group = |person, faces: &[usize]| Group { person, faces: faces.to_vec() };
+        let groups = [group(0, &[0, 1]), group(1, &[3]), group(2, &[5])];
+        let visits = score(3, &faces, &groups, &Progress::hidden());
+        // The first visit points to (.9487, .3162): with its own third picture .8 * .9487 + .6 * .3162.
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-6, "{found:?} instead of {expected}");
+        };
+        near(visits[0].scores[0], 0.948_683);
+        near(visits[0].scores[1], 0.822_192);
+        near(visits[0].scores[2], -0.948_683);
+        near(visits[0].nearest_other_visit, 0.822_192);
+        near(visits[1].scores[0], 0.96);
+        near(visits[1].scores[1], -0.8);
+        near(visits[1].nearest_other_visit, 0.822_192);
+        // Nothing of the third person but the visit itself.
+        assert_eq!((visits[2].person, visits[2].scores[2]), (Some(2), None));
+        near(visits[2].scores[1], 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_picture_is_in_two_visits_and_the_count_is_foretold(
+            counts in prop::collection::vec(0_usize..12, 1..6), pictures in 1_usize..5, seed in any::<u64>(),
+        ) {
+            let faces = of(&counts);
+            let groups = draw(counts.len(), &faces, pictures, seed);
+            let mut used: Vec<usize> = groups.iter().flat_map(|group| group.faces.clone()).collect();
+            let all = used.len();
+            used.sort_unstable();
+            used.dedup();
+            prop_assert_eq!(used.len(), all);
+            prop_assert_eq!(groups.len(), possible(&counts, pictures));
+            prop_assert!(groups.iter().all(|group| (1..=pictures).contains(&group.faces.len())));
+            // Whoever has two pictures has a template outside of each visit.
+            let outside = |group: &Group| counts[group.person] == 1 || counts[group.person] > group.faces.len();
+            prop_assert!(groups.iter().all(outside));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The command line of `train`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::commands::{ModelArguments, OutputArguments};
+use crate::train::{ClassifierConfig, EmbeddingConfig, Selection, Start};
+
+/// `sightline-lab train --help`.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+pub struct Arguments {
+    /// A folder a person: DATA/name/name_0001.jpg
+    pub data: PathBuf,
+    /// The model to write; its manifest is written beside it, as MODEL.toml
+    #[arg(long, value_name = "MODEL.onnx")]
+    pub out: PathBuf,
+    /// The model's name in the configuration; that of its file unless given
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Replace a model and a checkpoint that are there already
+    #[arg(long)]
+    pub force: bool,
+    /// Where training stands, written after every epoch and on Ctrl-C; MODEL.checkpoint unless given
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint
+    #[arg(long)]
+    pub resume: bool,
+    /// How it learns
+    #[command(flatten)]
+    pub training: TrainingArguments,
+    /// The embedding head
+    #[command(flatten)]
+    pub head: HeadArguments,
+    /// What an embedding head is judged by
+    #[command(flatten)]
+    pub judging: JudgingArguments,
+    /// The classifier
+    #[command(flatten)]
+    pub classifier: ClassifierArguments,
+    /// The models
+    #[command(flatten)]
+    pub models: ModelArguments,
+    /// Where results go
+    #[command(flatten)]
+    #[serde(skip)]
+    pub output: OutputArguments,
+}
+
+/// What every training has.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Training")]
+pub struct TrainingArguments {
+    /// Of Adam; 0.0001 unless given, 0.01 for a classifier
+    #[arg(long)]
+    pub learning_rate: Option<f64>,
+    /// Epochs at most, each of which sees everybody once; 200 unless given, 100 for a classifier
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Epochs without gain on what is held out after which training stops; 20 unless given, 10 for a classifier
+    #[arg(long)]
+    pub patience: Option<u32>,
+    /// Share held out to judge each epoch: of the people in training, 0.2 unless given; for a classifier of everybody's pictures, 0.25
+    #[arg(long)]
+    pub held_out: Option<f64>,
+    /// Decides everything that is random
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// The embedding head, trained with triplets.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Embedding head")]
+pub struct HeadArguments {
+    /// Numbers in a vector of the head
+    #[arg(long, default_value_t = 128, conflicts_with = "classifier")]
+    pub dimension: usize,
+    /// Width of a layer between, for a small network instead of a linear head
+    #[arg(long, conflicts_with = "classifier")]
+    pub hidden: Option<usize>,
+    /// Share of the last layer's inputs that every step clears
+    #[arg(long, default_value_t = 0.0, conflicts_with = "classifier")]
+    pub dropout: f64,
+    /// The weights before the first step; pca unless given, random for a network
+    #[arg(long, value_enum, conflicts_with = "classifier")]
+    pub start: Option<Start>,
+    /// Which triplets of a batch are learned from
+    #[arg(long, value_enum, default_value = "semi-hard", conflicts_with = "classifier")]
+    pub selection: Selection,
+    /// By how much another person's face shall be farther than one of the same, as squared distance
+    #[arg(long, default_value_t = 0.2, conflicts_with = "classifier")]
+    pub margin: f64,
+    /// People of a batch (P)
+    #[arg(long, default_value_t = 32, conflicts_with = "classifier")]
+    pub people: usize,
+    /// Pictures of each in a batch (K)
+    #[arg(long, default_value_t = 4, conflicts_with = "classifier")]
+    pub images: usize,
+}
+
+/// What an embedding head is judged by.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Judging an embedding head")]
+pub struct JudgingArguments {
+    /// Share of the people who are kept out of training altogether: they test, and thresholds are chosen on them
+    #[arg(long, default_value_t = 0.5, conflicts_with = "classifier")]
+    pub test: f64,
+    /// Rate of false acceptance at which true acceptance is compared
+    #[arg(long, default_value_t = 0.01, conflicts_with = "classifier")]
+    pub false_accept_rate: f64,
+    /// Rate of false acceptance that the thresholds in the manifest are chosen for
+    #[arg(long, default_value_t = 0.001, conflicts_with = "classifier")]
+    pub threshold_rate: f64,
+    /// Trainings that are compared with what needs none, each with another split of the people; 0 for no comparison
+    #[arg(long, default_value_t = 5, conflicts_with = "classifier")]
+    pub repeats: u64,
+}
+
+/// A classifier of the people of DATA instead: one linear layer, with the options of facenet-pytorch's InceptionResnetV1.
+#[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(next_help_heading = "Classifier")]
+pub struct ClassifierArguments {
+    /// Train a classifier of the people of DATA, which knows nobody else, instead of an embedding head
+    #[arg(long)]
+    pub classifier: bool,
+    /// Whether the model gives a logit a person; with false the vector before the classifier, of length 1
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, requires = "classifier")]
+    pub classify: bool,
+    /// Logits; as many as people unless given
+    #[arg(long, requires = "classifier")]
+    pub num_classes: Option<usize>,
+    /// Share of the vector that every step clears
+    #[arg(long, default_value_t = 0.6, requires = "classifier")]
+    pub dropout_prob: f64,
+    /// Pictures of a batch
+    #[arg(long, default_value_t = 32, requires = "classifier")]
+    pub batch: usize,
+}
+
+impl Arguments {
+    /// With the defaults that depend on other settings.
+    pub(super) fn embedding_config(&self) -> EmbeddingConfig {
+        let (training, head, default) = (&self.training, &self.head, EmbeddingConfig::default());
+        let usual = if head.hidden.is_some() { Start::Random } else { Start::Pca };
+        EmbeddingConfig {
+            dimension: head.dimension,
+            hidden: head.hidden,
+            dropout: head.dropout,
+            start: head.start.unwrap_or(usual),
+            selection: head.selection,
+            margin: head.margin,
+            people: head.people,
+            images: head.images,
+            learning_rate: training.learning_rate.unwrap_or(default.learning_rate),
+            epochs: training.epochs.unwrap_or(default.epochs),
+            patience: training.patience.unwrap_or(default.patience),
+            held_out: training.held_out.unwrap_or(default.held_out),
+            false_accept_rate: self.judging.false_accept_rate,
+            seed: training.seed,
+        }
+    }
+
+    /// The same.
+    pub(super) fn classifier_config(&self) -> ClassifierConfig {
+        let (training, classifier, default) = (&self.training, &self.classifier, ClassifierConfig::default());
+        ClassifierConfig {
+            num_classes: classifier.num_classes,
+            dropout_prob: classifier.dropout_prob,
+            batch: classifier.batch,
+            learning_rate: training.learning_rate.unwrap_or(default.learning_rate),
+            epochs: training.epochs.unwrap_or(default.epochs),
+            patience: training.patience.unwrap_or(default.patience),
+            held_out: training.held_out.unwrap_or(default.held_out),
+            seed: training.seed,
+        }
+    }
+
+    /// What is in use, those left at their default included.
+    pub(super) fn training_settings(&self) -> Value {
+        if self.classifier.classifier { json!(self.classifier_config()) } else { json!(self.embedding_config()) }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use clap::Parser;
+
+    use super::Arguments;
+    use crate::train::{ClassifierConfig, EmbeddingConfig, Selection, Start};
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    pub(in crate::commands::train) fn parsed(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let words = ["train", "data", "--out", "m/head.onnx"].iter().chain(words);
+        CommandLine::try_parse_from(words).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_issue_and_of_the_library() {
+        let arguments = parsed(&[]).unwrap();
+        assert_eq!(arguments.embedding_config(), EmbeddingConfig::default());
+        let config = arguments.embedding_config();
+        assert_eq!((config.dimension, config.margin, config.selection), (128, 0.2, Selection::SemiHard));
+        assert_eq!(parsed(&["--classifier"]).unwrap().classifier_config(), ClassifierConfig::default());
+    }
+
+    #[test]
+    fn a_network_starts_at_random() {
+        assert_eq!(parsed(&["--hidden", "64"]).unwrap().embedding_config().start, Start::Random);
+        assert_eq!(parsed(&["--start", "random"]).unwrap().embedding_config().start, Start::Random);
+    }
+
+    #[test]
+    fn options_of_the_one_head_are_refused_for_the_other() {
+        for words in [["--classifier", "--margin=0.3"], ["--classifier", "--repeats=1"], ["--batch=3", "--force"]] {
+            assert!(parsed(&words).is_err(), "{words:?}");
+        }
+        let off = parsed(&["--classifier", "--classify", "false", "--num-classes", "9"]).unwrap();
+        assert!(!off.classifier.classify && off.classifier_config().num_classes == Some(9));
+    }
+}

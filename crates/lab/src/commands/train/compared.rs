@@ -1,0 +1,46 @@
+//! The comparison at the end: the recipe trained several times, each with another split of the people, against what needs no training.
+
+use std::ops::ControlFlow;
+
+use super::{Arguments, Workplace};
+use crate::progress::Progress;
+use crate::train::{CompareConfig, Comparison, FeatureSet, TrainError, compare as trained};
+
+/// The comparison, or why these people give none; nothing where none was asked for.
+///
+/// # Errors
+/// When the tensors fail. The model is written by then.
+pub(super) fn compare(
+    arguments: &Arguments,
+    people: &FeatureSet,
+    work: &Workplace,
+) -> anyhow::Result<Option<Result<Comparison, String>>> {
+    let repeats = arguments.judging.repeats;
+    if repeats == 0 {
+        return Ok(None);
+    }
+    let training = arguments.embedding_config();
+    let seeds: Vec<u64> = (0..repeats).map(|repeat| training.seed.wrapping_add(repeat)).collect();
+    let config =
+        CompareConfig { seeds, test: arguments.judging.test, false_accept_rate: training.false_accept_rate, training };
+    let progress = Progress::new("comparison, trainings", repeats);
+    let mut under_way = config.training.seed;
+    let outcome = trained(people, &config, |seed, _| {
+        if seed != under_way {
+            progress.advance(1);
+            under_way = seed;
+        }
+        if work.interrupt.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    match outcome {
+        Ok(Some(comparison)) => {
+            progress.advance(1);
+            Ok(Some(Ok(comparison)))
+        }
+        Ok(None) => Ok(Some(Err("it was interrupted; the model is whole".to_owned()))),
+        Err(error @ (TrainError::TooFewPairs { .. } | TrainError::Features(_) | TrainError::Diverged { .. })) => {
+            Ok(Some(Err(error.to_string())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
