@@ -2,6 +2,8 @@
 //!
 //! A picture is named by its file, a frame by its file and its time in seconds: `clips/a.mp4#12.400`.
 
+mod files;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -12,12 +14,9 @@ use sightline_vision::{Picture, Planes, RgbImage, decode_still};
 use thiserror::Error;
 
 use crate::dataset::EXTENSIONS;
+use files::{ends, file_of, frame_name, walk};
 
-/// Endings of files that are taken for videos. Whether they are shows when they are decoded.
-pub const VIDEOS: [&str; 15] = [
-    ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".ogv", ".3gp",
-    ".mjpeg",
-];
+pub use files::VIDEOS;
 
 /// Most pixels of a picture; checked before it is decoded.
 const PIXEL_LIMIT: u64 = 100_000_000;
@@ -161,9 +160,11 @@ impl Material {
     pub fn open(data: &Path, fps: f64, told: impl FnMut(Told<'_>)) -> Result<Self, MaterialError> {
         let unreadable = |source| MaterialError::Read { path: data.to_owned(), source };
         let data = std::path::absolute(data).map_err(unreadable)?;
+        let mut left_out = Vec::new();
         let (root, names) = if std::fs::metadata(&data).map_err(unreadable)?.is_dir() {
             let mut names = Vec::new();
-            walk(&data, "", &mut Vec::new(), &mut names)?;
+            std::fs::read_dir(&data).map_err(unreadable)?;
+            walk(&data, "", &mut Vec::new(), &mut (&mut names, &mut left_out));
             (data.clone(), names)
         } else {
             let name = data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -175,7 +176,7 @@ impl Material {
         if files.is_empty() {
             return Err(MaterialError::Nothing { path: data, others: all });
         }
-        let mut material = Self { root, files, items: Vec::new(), left_out: Vec::new(), fps };
+        let mut material = Self { root, files, items: Vec::new(), left_out, fps };
         material.take_stock(told);
         material.used()
     }
@@ -343,52 +344,6 @@ pub enum Told<'a> {
     Decoding(&'a str),
     /// It showed so many frames.
     Decoded(usize),
-}
-
-/// `clips/a.mp4#12.400`.
-fn frame_name(file: &str, pts_ns: i64) -> String {
-    format!("{file}#{:.3}", pts_ns as f64 / 1e9)
-}
-
-/// The file of a picture or frame, by its name.
-fn file_of(name: &str) -> &str {
-    match name.rsplit_once('#') {
-        Some((file, _)) if ends(file, &VIDEOS) => file,
-        _ => name,
-    }
-}
-
-fn ends(name: &str, endings: &[&str]) -> bool {
-    let name = name.to_lowercase();
-    endings.iter().any(|ending| name.ends_with(ending))
-}
-
-/// All files below a folder, sorted by name within each; links are followed, except back to a folder above.
-fn walk(root: &Path, folder: &str, above: &mut Vec<PathBuf>, files: &mut Vec<String>) -> Result<(), MaterialError> {
-    let path = root.join(folder);
-    let unreadable = |source| MaterialError::Read { path: path.clone(), source };
-    let real = std::fs::canonicalize(&path).map_err(unreadable)?;
-    if above.contains(&real) {
-        return Ok(());
-    }
-    above.push(real);
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(&path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        // A name that is not UTF-8 could not be written in any list.
-        entries.extend(entry.file_name().into_string().map(|name| (name, entry.path().is_dir())));
-    }
-    entries.sort();
-    for (name, is_folder) in entries {
-        let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-        if is_folder {
-            walk(root, &name, above, files)?;
-        } else {
-            files.push(name);
-        }
-    }
-    above.pop();
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use sightline_infer::Thresholds;
 use super::{ModelArguments, OutputArguments, output};
 use crate::dataset::Dataset;
 use crate::metrics::MetricError;
-use crate::metrics::calibration::{Calibration, Options, Template, Visit, Warning, calibrate, template_warnings};
+use crate::metrics::calibration::{Calibration, Options, Template, Warning, calibrate, template_warnings};
 use crate::metrics::rate::allowance;
+use crate::metrics::statistics::Proportion;
 use crate::progress::Progress;
 use crate::report::Run;
 
@@ -81,6 +82,8 @@ pub struct Results {
     pub made: Made,
     /// The thresholds and what they do.
     pub calibration: Calibration,
+    /// Visits that would join another one of the same person at `cluster`.
+    pub true_joins: Proportion,
     /// Templates that do not fit their person.
     pub templates: Vec<Warning>,
 }
@@ -122,8 +125,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     enough(&counts, arguments).with_context(|| format!("{}, pictures that count", dataset.root().display()))?;
     let people = dataset.classes();
     let groups = visits::draw(people.len(), &faces, arguments.pictures, arguments.seed);
-    let visits = scored(people.len(), &faces, &groups);
-    let calibration = calibrate(people, &visits, &options)?;
+    let scored = scored(people.len(), &faces, &groups);
+    let calibration = calibrate(people, &scored.visits, &options)?;
     let templates: Vec<Template<'_>> =
         faces.iter().map(|face| Template { person: face.person, label: &face.file, vector: &face.vector }).collect();
     let (accept, unknown) = (calibration.thresholds.accept, calibration.thresholds.unknown);
@@ -135,6 +138,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         pictures,
         pictures_a_visit: arguments.pictures,
         made: visits::made(people.len(), &faces, &groups, arguments.pictures),
+        true_joins: joined(&scored.same, calibration.thresholds.cluster),
         calibration,
         templates: template_warnings(people, &templates, accept, unknown)?,
     };
@@ -150,7 +154,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if warnings.len() > TOLD {
         output::note(&format!("{} more warnings are in --json and --html", warnings.len() - TOLD));
     }
-    let seen = page::Seen { people, root: dataset.root(), faces: &faces, visits: &visits };
+    let seen = page::Seen { people, root: dataset.root(), faces: &faces, scored: &scored };
     output::write(&arguments.output, &run, &results, || page::page(&run, &tables, &results, &seen))?;
     match &arguments.write {
         Some(file) => fragment::write(file, &run, &results),
@@ -219,7 +223,11 @@ fn options(arguments: &Arguments) -> anyhow::Result<Options> {
     })
 }
 
-fn scored(people: usize, faces: &[visits::Face], groups: &[visits::Group]) -> Vec<Visit> {
+fn joined(scores: &[f64], cluster: f64) -> Proportion {
+    Proportion::of(scores.iter().filter(|score| **score >= cluster).count(), scores.len())
+}
+
+fn scored(people: usize, faces: &[visits::Face], groups: &[visits::Group]) -> visits::Scored {
     let progress = Progress::new("visits", groups.len() as u64);
     visits::score(people, faces, groups, &progress)
 }

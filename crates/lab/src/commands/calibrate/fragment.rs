@@ -35,8 +35,9 @@ pub(super) fn text(run: &Run, results: &Results) -> String {
         "# Of {} visits, each as a stranger's, {} reach accept: {:.5} (95 %: {:.5} to {:.5}); asked for was {}.",
         passed.trials, passed.events, passed.rate, passed.low, passed.high, options.false_accept_rate
     ));
+    line(format!("# That holds with about {} people enrolled; with more of them it grows.", results.people));
     if calibration.evidence == Evidence::Weak {
-        line("# That rests on fewer than ten visits: weak.".to_owned());
+        line("# The rate rests on fewer than ten visits: weak.".to_owned());
     }
     line(format!(
         "# Of {} visits of enrolled people {} are named rightly, {} wrongly, {} are ambiguous, {} taken for strangers.",

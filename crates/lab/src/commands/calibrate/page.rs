@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::Results;
-use super::visits::Face;
+use super::visits::{Face, Scored};
 use crate::faces::cosine;
-use crate::metrics::calibration::{Visit, Warning};
+use crate::metrics::calibration::Warning;
 use crate::report::{Figure, Mark, Mistake, Page, Picture, Run, Table, plot};
 
 /// Warnings that are shown, of each kind.
@@ -16,15 +16,14 @@ pub(super) struct Seen<'a> {
     pub(super) people: &'a [String],
     pub(super) root: &'a Path,
     pub(super) faces: &'a [Face],
-    pub(super) visits: &'a [Visit],
+    pub(super) scored: &'a Scored,
 }
 
 /// The page of these results.
 pub(super) fn page(run: &Run, tables: &[Table], results: &Results, seen: &Seen<'_>) -> anyhow::Result<Page> {
     let mut page = Page::new("Calibration");
-    page.section("Thresholds");
-    for table in tables {
-        page.table(table);
+    for (title, table) in ["Thresholds", "What they do", "What they rest on"].into_iter().zip(tables) {
+        page.section(title).table(table);
     }
     page.section("Scores").figure(&own(results, seen)?).figure(&joins(results, seen)?);
     let (fitting, people): (Vec<&Warning>, Vec<&Warning>) =
@@ -51,7 +50,7 @@ fn note_more(page: &mut Page, count: usize) {
 fn own(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
     let mut same = Vec::new();
     let mut different = Vec::new();
-    for visit in seen.visits {
+    for visit in &seen.scored.visits {
         let own = |(person, _): &(usize, &Option<f64>)| Some(*person) == visit.person;
         let (mine, others): (Vec<_>, Vec<_>) = visit.scores.iter().enumerate().partition(own);
         same.extend(mine.iter().filter_map(|(_, score)| **score));
@@ -70,13 +69,14 @@ fn own(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
     )))
 }
 
-/// Each visit's nearest visit of somebody else.
+/// Each visit's nearest other visit of its person, and of anybody else.
 fn joins(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
-    let nearest: Vec<f64> = seen.visits.iter().filter_map(|visit| visit.nearest_other_visit).collect();
+    let nearest: Vec<f64> = seen.scored.visits.iter().filter_map(|visit| visit.nearest_other_visit).collect();
     let marks = [Mark::new("cluster", results.calibration.thresholds.cluster)];
-    Ok(plot::scores(&[], &nearest, &marks)?.titled(
+    Ok(plot::scores(&seen.scored.same, &nearest, &marks)?.titled(
         "Fused scores of visits with visits",
-        "Different: a visit and the most alike visit of anybody else. From the threshold on two strangers are taken for one.",
+        "Same: a visit and the most alike other visit of its person. Different: the most alike visit of anybody else. From the \
+         threshold on two visits of strangers are taken for one's.",
     ))
 }
 

@@ -54,6 +54,7 @@ pub(super) fn shown(results: &Results) -> Table {
         ("known people called ambiguous", &known.ambiguous),
         ("known people taken for strangers", &known.unknown),
         ("visits that would join one of somebody else", &calibration.false_joins),
+        ("visits that would join another of their person", &results.true_joins),
     ] {
         table.row([what, &interval(share)]);
     }
@@ -63,7 +64,7 @@ pub(super) fn shown(results: &Results) -> Table {
 /// What all of it rests on.
 pub(super) fn data(results: &Results) -> Table {
     let (pictures, made) = (&results.pictures, results.made);
-    let mut table = Table::new([Column::text("measured on"), Column::text("")]);
+    let mut table = Table::new([Column::text("measured on"), Column::text("how many")]);
     table.row(["people with a picture that counts", &results.people.to_string()]);
     let refused: usize = pictures.refused.values().sum();
     let reasons: Vec<String> = pictures.refused.iter().map(|(reason, count)| format!("{reason} {count}")).collect();

@@ -52,6 +52,7 @@ fn results(strangers: f64, data: &str) -> Results {
         pictures_a_visit: 2,
         made: Made { visits: 10, shorter: 0, of_strangers_only: 0 },
         calibration: calibrate(&people, &visits, &options).unwrap(),
+        true_joins: super::joined(&[0.9, 0.3], 0.5),
         templates: Vec::new(),
     }
 }

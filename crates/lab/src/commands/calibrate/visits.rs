@@ -28,6 +28,9 @@ pub(super) struct Group {
     pub(super) faces: Vec<usize>,
 }
 
+/// A visit and its fused vector.
+type Fused<'a> = (&'a Group, Vec<f32>);
+
 /// What the visits are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Made {
@@ -77,13 +80,22 @@ pub(super) fn made(people: usize, faces: &[Face], groups: &[Group], pictures: us
     }
 }
 
-/// The scores of the visits, in their order. One whose vectors cancel out has none and is left out.
-pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &Progress) -> Vec<Visit> {
+/// The visits with their scores.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scored {
+    /// In the order of the groups. One whose vectors cancel out has no score and is left out.
+    pub(super) visits: Vec<Visit>,
+    /// Of each visit the best cosine with another one of the same person, where there is one.
+    pub(super) same: Vec<f64>,
+}
+
+/// Scores the visits.
+pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &Progress) -> Scored {
     let vectors = |group: &Group| -> Option<Vec<f32>> {
         fuse(group.faces.iter().map(|&index| (faces[index].weight, faces[index].vector.as_slice())))
     };
-    let fused: Vec<(&Group, Vec<f32>)> = groups.iter().filter_map(|group| Some((group, vectors(group)?))).collect();
-    let one = |(group, vector): &(&Group, Vec<f32>)| {
+    let fused: Vec<Fused<'_>> = groups.iter().filter_map(|group| Some((group, vectors(group)?))).collect();
+    let one = |(group, vector): &Fused<'_>| {
         let mut scores: Vec<Option<f64>> = vec![None; people];
         for (index, face) in faces.iter().enumerate() {
             if face.person == group.person && group.faces.contains(&index) {
@@ -93,19 +105,21 @@ pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &
             let best = &mut scores[face.person];
             *best = Some(best.map_or(score, |best| best.max(score)));
         }
-        let others = fused.iter().filter(|(other, _)| other.person != group.person);
-        let nearest_other_visit = others.map(|(_, other)| cosine(vector, other)).max_by(f64::total_cmp);
+        let (own, others): (Vec<&Fused<'_>>, Vec<&Fused<'_>>) =
+            fused.iter().filter(|(other, _)| other != group).partition(|(other, _)| other.person == group.person);
+        let nearest = |visits: Vec<&Fused<'_>>| visits.iter().map(|(_, v)| cosine(vector, v)).max_by(f64::total_cmp);
         progress.advance(1);
-        Visit { person: Some(group.person), scores, nearest_other_visit }
+        (Visit { person: Some(group.person), scores, nearest_other_visit: nearest(others) }, nearest(own))
     };
-    fused.iter().map(one).collect()
+    let (visits, same): (Vec<Visit>, Vec<Option<f64>>) = fused.iter().map(one).unzip();
+    Scored { visits, same: same.into_iter().flatten().collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Face, Group, Made, draw, made, possible, score};
+    use super::{Face, Group, Made, Scored, draw, made, possible, score};
     use crate::progress::Progress;
 
     fn face(person: usize, weight: f32, vector: [f32; 2]) -> Face {
@@ -152,7 +166,8 @@ mod tests {
         ];
         let group = |person, faces: &[usize]| Group { person, faces: faces.to_vec() };
         let groups = [group(0, &[0, 1]), group(1, &[3]), group(2, &[5])];
-        let visits = score(3, &faces, &groups, &Progress::hidden());
+        let Scored { visits, same } = score(3, &faces, &groups, &Progress::hidden());
+        assert!(same.is_empty(), "one visit a person: {same:?}");
         // The first visit points to (.9487, .3162): with its own third picture .8 * .9487 + .6 * .3162.
         let near = |found: Option<f64>, expected: f64| {
             assert!((found.unwrap() - expected).abs() < 1e-6, "{found:?} instead of {expected}");
@@ -167,6 +182,9 @@ mod tests {
         // Nothing of the third person but the visit itself.
         assert_eq!((visits[2].person, visits[2].scores[2]), (Some(2), None));
         near(visits[2].scores[1], 0.0);
+        let groups = [group(0, &[0]), group(0, &[2]), group(1, &[3])];
+        let same = score(3, &faces, &groups, &Progress::hidden()).same;
+        assert!(same.len() == 2 && same.iter().all(|score| (score - 0.8).abs() < 1e-6), "{same:?}");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use super::speed::Speed;
 use super::truth::AgainstTruth;
 use super::{DetectorReport, Results};
 use crate::agreement::Agreement;
+use crate::finders::Purpose;
 use crate::material::LeftOut;
 use crate::report::{Column, Curve, Page, Run, Spot, Table, plot};
 
@@ -171,11 +172,17 @@ pub(super) fn page(run: &Run, results: &Results, groups: &[Group]) -> anyhow::Re
 fn about(results: &Results) -> String {
     let speed = results.detectors.first().map(|one| one.speed);
     let (measured, rounds) = speed.map_or((0, 0), |speed| (speed.pictures, speed.rounds));
-    format!(
-        "{} pictures. Speed on {measured} of them, in memory, {rounds} times each, the detectors taking turns. A face is missed, and a \
-         detection false, at the detector's own least score; the average precision (AP) is over all scores.",
+    let seen = format!(
+        "{} pictures. Speed on {measured} of them, in memory, in {rounds} rounds, the detectors taking turns.",
         results.pictures
-    )
+    );
+    match results.purpose {
+        Purpose::Use => seen,
+        Purpose::Curve => format!(
+            "{seen} A face is missed, and a detection false, at the detector's own least score; the average precision (AP) is over all \
+             scores, in MTCNN those of its last network."
+        ),
+    }
 }
 
 /// Said when the speeds are those of a machine that did something else as well.

@@ -1,8 +1,8 @@
 //! How fast each detector is on pictures that are decoded already, on one thread and on many.
 //!
 //! The detectors take turns picture by picture, each turn begun by another one, so that whatever else the machine does hits all alike.
-//! Everything is measured several times: a picture counts with the median of its times. Beside the time that passed stands the time that a
-//! core worked on it: where they differ, the machine was busy with something else.
+//! Everything is measured in several rounds, of which the one in the middle counts. Beside the time that passed stands the time that a core
+//! worked: where they differ, the machine was busy with something else.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -137,18 +137,16 @@ fn on_all(finders: &mut [Finder], pictures: &[Shown]) -> Result<f64, FinderError
 /// From what every picture took in every round, and the pictures a second of every round on many threads.
 fn speed_of(took: &[Vec<Took>], many: &[f64], threads: usize) -> Speed {
     let pictures = took.first().map_or(0, Vec::len);
-    let rate = |seconds: f64| if seconds > 0.0 { pictures as f64 / seconds } else { 0.0 };
-    let medians = |of: fn(&Took) -> f64| -> f64 {
-        (0..pictures).map(|nth| median(took.iter().map(|round| of(&round[nth])).collect())).sum()
-    };
-    let rounds: Vec<f64> = took.iter().map(|round| rate(round.iter().map(|one| one.passed).sum())).collect();
-    let sum = |of: fn(&Took) -> f64| -> f64 { took.iter().flatten().map(of).sum() };
-    let core = sum(|one| one.core);
+    let sums = |of: fn(&Took) -> f64| -> Vec<f64> { took.iter().map(|round| round.iter().map(of).sum()).collect() };
+    let (passed, core) = (sums(|one| one.passed), sums(|one| one.core));
+    let rate = |seconds: &f64| if *seconds > 0.0 { pictures as f64 / seconds } else { 0.0 };
+    let rates: Vec<f64> = passed.iter().map(rate).collect();
+    let (all, worked): (f64, f64) = (passed.iter().sum(), core.iter().sum());
     Speed {
-        one_thread: rate(medians(|one| one.passed)),
-        range: (rounds.iter().copied().fold(f64::INFINITY, f64::min), rounds.iter().copied().fold(0.0, f64::max)),
-        core_ms: 1000.0 * medians(|one| one.core) / pictures.max(1) as f64,
-        waited: if core > 0.0 { sum(|one| one.passed) / core } else { 1.0 },
+        range: (rates.iter().copied().fold(f64::INFINITY, f64::min), rates.iter().copied().fold(0.0, f64::max)),
+        one_thread: median(rates),
+        core_ms: 1000.0 * median(core) / pictures.max(1) as f64,
+        waited: if worked > 0.0 { all / worked } else { 1.0 },
         all_threads: median(many.to_vec()),
         threads,
         pictures,
@@ -178,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_counts_with_the_median_of_its_times() {
-        // The second picture was disturbed once: 0.1 + 0.4 seconds for both.
+    fn the_round_in_the_middle_counts() {
+        // One round was disturbed; the others took 0.5 and 0.4 seconds for both pictures.
         let took = |seconds: [f64; 2]| seconds.map(|passed| Took { passed, core: 0.1 }).to_vec();
         let speed = speed_of(&[took([0.1, 0.4]), took([0.1, 9.9]), took([0.1, 0.3])], &[7.0, 1.0, 8.0], 2);
         assert!((speed.one_thread - 2.0 / 0.5).abs() < 1e-12, "{speed:?}");

@@ -41,10 +41,10 @@ pub struct Arguments {
     #[command(flatten)]
     pub classifier: ClassifierArguments,
     /// The models
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Models")]
     pub models: ModelArguments,
     /// Where results go
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Results")]
     #[serde(skip)]
     pub output: OutputArguments,
 }

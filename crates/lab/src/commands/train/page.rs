@@ -98,8 +98,8 @@ fn scores(page: &mut Page, results: &Results) -> anyhow::Result<()> {
     ];
     let figure = plot::scores(&numbers(&chosen.scores.same), &numbers(&chosen.scores.different), &marks)?;
     let figure = figure.note(
-        "Pairs of two pictures. The thresholds are for the best of a person's pictures among everybody's, which lies higher: most of the \
-         different ones are far below accept.",
+        "Pairs of two pictures. The thresholds are for the best of a person's pictures among everybody's, which lies \
+         higher: most of the different ones are far below accept.",
     );
     page.figure(&figure);
     Ok(())

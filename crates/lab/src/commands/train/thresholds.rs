@@ -1,8 +1,8 @@
 //! The thresholds of a new head, measured on people whom it has not seen.
 //!
 //! Each picture of the people who test is a visit of one picture, scored with the other pictures of everybody by the best cosine,
-//! as the gallery does. A visit of several pictures has a fused vector, which scores higher with its own person: more of those
-//! are accepted in service than are counted here.
+//! as the gallery does. A visit of several pictures has a fused vector, whose scores are others: `calibrate` measures those on
+//! the user's own people.
 
 use serde::Serialize;
 use sightline_infer::{Manifest, Thresholds as Stated};

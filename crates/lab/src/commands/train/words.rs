@@ -219,13 +219,15 @@ fn compared(comparison: &Comparison, (inputs, outputs): (usize, usize)) -> Vec<S
     sentences.push(match all.verdict() {
         Verdict::Better => format!("The trained head is better than the untouched embedder: {text}, with {size}."),
         Verdict::PerhapsBetter => {
-            format!("That the trained head is better than the untouched embedder is not sure: {text}. Sure is that it gives {size}.")
+            format!("That the trained head beats the untouched embedder is not sure: {text}. Sure is that it gives {size}.")
         }
         Verdict::PerhapsWorse => format!(
-            "The trained head looks no better, or worse, than the untouched embedder, though that is not sure: {text}. What it gives is {size}."
+            "The trained head looks no better, or worse, than the untouched embedder, though that is not sure: {text}. \
+             What it gives is {size}."
         ),
         Verdict::Worse => format!(
-            "The trained head is worse than the untouched embedder: {text}. Use the embedder itself unless {size} matters more."
+            "The trained head is worse than the untouched embedder: {text}. Use the embedder itself unless {size} matters \
+             more."
         ),
     });
     let (text, those) = (pca.text(), "principal components of the same size, which need no training and no names");
