@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use sightline_wire::PersonId;
 use sightline_wire::service::{
-    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, PeopleAfter,
-    PeoplePage, Person, PersonKey, RemovePerson, Rename, RenamePerson,
+    AddTemplate, CreatePerson, Enrolled, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate,
+    PeopleAfter, PeoplePage, Person, PersonKey, PersonRemoval, RemovePerson, Rename, RenamePerson,
 };
 
 use crate::api::{EnrolledFace, MergeInto, PersonName};
@@ -69,8 +69,21 @@ pub(crate) async fn merge(
     Ok(Json(gateway.call::<Merge>(MergePeople { from: id, into }).await?))
 }
 
-pub(crate) async fn remove(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<StatusCode, Problem> {
-    gateway.call::<RemovePerson>(PersonKey { id }).await?;
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedOfRemoval {
+    /// Somebody of whom something is enrolled stays, which is a conflict.
+    #[serde(default)]
+    only_empty: bool,
+}
+
+pub(crate) async fn remove(
+    State(gateway): State<Gateway>,
+    Id(id): Id<PersonId>,
+    asked: Result<Query<AskedOfRemoval>, QueryRejection>,
+) -> Result<StatusCode, Problem> {
+    let Query(AskedOfRemoval { only_empty }) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
+    gateway.call::<RemovePerson>(PersonRemoval { id, only_empty }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -100,7 +113,7 @@ pub(crate) async fn enroll(
     let vector = face.vector.ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
     let (quality, embedder) = (face.quality, analysis.embedder);
     let new = NewTemplate { person, embedder, vector, quality, origin, idempotency_key };
-    let template = gateway.call::<AddTemplate>(new).await?;
-    let enrolled = EnrolledFace { id: template.id, person: template.person, bbox: face.bbox, quality: face.quality };
-    Ok((StatusCode::CREATED, Json(enrolled)))
+    let Enrolled { template, resembles } = gateway.call::<AddTemplate>(new).await?;
+    let (id, person) = (template.id, template.person);
+    Ok((StatusCode::CREATED, Json(EnrolledFace { id, person, bbox: face.bbox, quality, resembles })))
 }

@@ -17,10 +17,12 @@ mod outage;
 mod pipeline;
 mod probe;
 mod queue;
+mod reach;
 mod sample;
 mod sampler;
 mod sink;
 mod source;
+mod trust;
 
 use gstreamer as gst;
 
@@ -51,7 +53,8 @@ pub fn installed() -> Result<String, String> {
 
 pub use decode::{DecodeError, decode_file, sample_file};
 pub use epoch::Claim;
-pub use manager::{IngestConfig, IngestLinks, Resolve, run};
+pub use manager::{IngestConfig, IngestLinks, Resolve, run, worker_id};
 pub use outage::Outage;
 pub use probe::{ProbeReport, probe};
 pub use source::{Source, SourceError};
+pub use trust::Trust;

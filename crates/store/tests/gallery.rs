@@ -141,6 +141,33 @@ fn another_models_template_is_refused_naming_both_and_the_way_out() {
 }
 
 #[test]
+fn a_file_that_is_only_looked_at_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a b?c#d%20.db");
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(Store::check_gallery_model_of(&path, "dlib@bbb").is_err() && files() == 0);
+    let store = Store::open(&path).unwrap();
+    Store::check_gallery_model_of(&path, "dlib@bbb").unwrap();
+    let ann = person(&store, "Ann");
+    store.add_template(&template(ann.id, "facenet@aaa", unit(1, 8)), NOW).unwrap();
+    let check = || {
+        Store::check_gallery_model_of(&path, "facenet@aaa").unwrap();
+        let text = Store::check_gallery_model_of(&path, "dlib@bbb").unwrap_err().to_string();
+        assert!(text.contains("facenet@aaa") && text.contains("dlib@bbb"), "{text}");
+    };
+    // While it is open, what is still in the log counts; afterwards there is no log, and none is made.
+    check();
+    store.add_template(&template(ann.id, "facenet@aaa", unit(2, 8)), NOW).unwrap();
+    drop(store);
+    assert_eq!(files(), 1);
+    check();
+    assert_eq!(files(), 1);
+    std::fs::write(&path, "no database, but as long as the head of one, which has a hundred bytes ".repeat(4)).unwrap();
+    let error = Store::check_gallery_model_of(&path, "dlib@bbb").unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("a b?c"), "{error}");
+}
+
+#[test]
 fn a_merge_moves_everything_and_publishes_an_alias_once() {
     let (_folder, store) = new_store();
     let (ann, anna) = (person(&store, "Ann"), person(&store, "Anna"));

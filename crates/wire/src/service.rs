@@ -144,6 +144,16 @@ pub struct PersonKey {
     pub id: PersonId,
 }
 
+/// Who is to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRemoval {
+    /// The person.
+    pub id: PersonId,
+    /// Only if nothing is enrolled; else it is a conflict and nothing happens.
+    #[serde(default)]
+    pub only_empty: bool,
+}
+
 /// A new person. The same `idempotency_key` again gives the same person and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPerson {
@@ -195,6 +205,17 @@ pub struct Template {
     pub id: u64,
     /// Whose.
     pub person: PersonId,
+}
+
+/// A template as it was enrolled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The template.
+    #[serde(flatten)]
+    pub template: Template,
+    /// The nearest other person, where the face is as near as one that would be named: perhaps they are one.
+    #[serde(default)]
+    pub resembles: Option<Candidate>,
 }
 
 /// Vectors to look up.
@@ -331,11 +352,11 @@ call!(
 );
 call!(
     /// Removes a person and all templates.
-    RemovePerson, "people.remove", PersonKey => Nothing
+    RemovePerson, "people.remove", PersonRemoval => Nothing
 );
 call!(
     /// Enrolls a template.
-    AddTemplate, "people.enroll", NewTemplate => Template
+    AddTemplate, "people.enroll", NewTemplate => Enrolled
 );
 call!(
     /// The people nearest to each vector.

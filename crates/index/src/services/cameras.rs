@@ -14,6 +14,9 @@ use sightline_wire::{CameraId, CameraSpec, SourceUrl};
 
 use super::{Desk, failure, on_disk};
 
+/// Shown instead of a source that cannot be opened.
+const SEALED: &str = "sealed with another secret_key";
+
 /// Publishing all cameras again is given so long: what the broker never answers must not keep others from changing cameras.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(30);
 
@@ -165,6 +168,9 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
             "source: `${...}` is for the configuration file only; give the password itself, it is stored sealed",
         ));
     }
+    if spec.source.expose() == SEALED {
+        return Err(invalid("source: it is sealed with another secret_key: give the source again"));
+    }
     if spec.source.expose().contains("***") {
         let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
         let before = stored.iter().find(|other| other.id == spec.id).map(|other| opened(desk, other));
@@ -200,8 +206,7 @@ fn states(desk: &Desk) -> Result<BTreeMap<String, CameraStateRow>, Failure> {
 
 fn status(desk: &Desk, spec: CameraSpec, read_only: bool, states: &BTreeMap<String, CameraStateRow>) -> CameraStatus {
     let source = opened(desk, &spec);
-    let shown =
-        if is_sealed(source.expose()) { "sealed with another secret_key".to_owned() } else { source.redacted() };
+    let shown = if is_sealed(source.expose()) { SEALED.to_owned() } else { source.redacted() };
     let row = states.get(spec.id.as_str());
     CameraStatus {
         spec: CameraSpec { source: SourceUrl::new(shown), ..spec },

@@ -11,7 +11,8 @@ use sightline_testkit::NatsServer;
 use sightline_wire::service::{
     AddTemplate, CameraKey, CameraStatus, CreateCamera, CreatePerson, Events, EventsAfter, FailureKind, FailureReason,
     GetCamera, GetPerson, ListCameras, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter,
-    PeoplePage, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search, SearchPeople,
+    PeoplePage, Person, PersonKey, PersonRemoval, PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search,
+    SearchPeople,
 };
 use sightline_wire::{CameraSpec, Outcome, PersonId};
 
@@ -91,7 +92,7 @@ async fn an_enrolled_person_is_found_at_once_and_a_removed_one_never_again() {
     let found = call!(office, Search, look_up(at_cosine(&unit(1, DIMENSION), 0.9, 7))).unwrap().remove(0);
     assert_eq!((found.outcome, found.candidates[0].name.as_str()), (Outcome::Known, "Ann"));
     assert!((found.candidates[0].score - 0.9).abs() < 1e-3 && found.candidates.len() == 2);
-    call!(office, RemovePerson, PersonKey { id: ann.id }).unwrap();
+    call!(office, RemovePerson, PersonRemoval { id: ann.id, only_empty: false }).unwrap();
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!((found.outcome, found.candidates.len()), (Outcome::Unknown, 1));
     assert_eq!(call!(office, GetPerson, PersonKey { id: ann.id }).unwrap_err().kind, FailureKind::NotFound);
@@ -113,6 +114,38 @@ async fn names_are_changed_and_people_joined() {
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!(found.candidates[0].name, "Bob");
     assert_eq!(people(&office, "", 10).await.people.len(), 1);
+}
+
+#[tokio::test]
+async fn a_face_that_would_be_taken_for_somebody_else_is_told() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    let face = unit(1, DIMENSION);
+    let enroll = async |person: &Person, vector| call!(office, AddTemplate, template(person.id, vector)).unwrap();
+    assert_eq!(enroll(&ann, face.clone()).await.resembles, None, "nobody else is enrolled");
+    // From 0.60 on a face is accepted as somebody's.
+    assert_eq!(enroll(&bob, at_cosine(&face, 0.55, 7)).await.resembles, None);
+    let other = enroll(&bob, at_cosine(&face, 0.65, 8)).await.resembles.unwrap();
+    assert_eq!((other.id, other.name.as_str()), (ann.id, "Ann"));
+    assert!((other.score - 0.65).abs() < 1e-3, "{other:?}");
+    // However near the person's own templates are.
+    assert_eq!(enroll(&bob, face.clone()).await.resembles.map(|other| other.id), Some(ann.id));
+    assert_eq!(enroll(&ann, face).await.resembles.map(|other| other.id), Some(bob.id));
+    assert_eq!(enroll(&ann, unit(9, DIMENSION)).await.resembles, None);
+}
+
+#[tokio::test]
+async fn whoever_is_to_be_removed_only_empty_stays_with_templates() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    call!(office, AddTemplate, template(bob.id, unit(2, DIMENSION))).unwrap();
+    let removal = |person: &Person| PersonRemoval { id: person.id, only_empty: true };
+    call!(office, RemovePerson, removal(&ann)).unwrap();
+    assert_eq!(call!(office, RemovePerson, removal(&ann)).unwrap_err().kind, FailureKind::NotFound);
+    let refused = call!(office, RemovePerson, removal(&bob)).unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Conflict, "{refused}");
+    assert_eq!(call!(office, GetPerson, PersonKey { id: bob.id }).unwrap().templates, 1);
+    assert_eq!(call!(office, Search, look_up(unit(2, DIMENSION))).unwrap()[0].candidates[0].name, "Bob");
 }
 
 async fn people(office: &Office, after: &str, limit: u32) -> PeoplePage {
@@ -255,6 +288,20 @@ async fn passwords_are_sealed_kept_and_never_sent_elsewhere() {
     assert!(table.get("yard").await.unwrap().is_none());
     let gone = call!(office, GetCamera, CameraKey { id: "yard".parse().unwrap() }).unwrap_err();
     assert_eq!(gone.kind, FailureKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_shown_of_a_source_that_cannot_be_opened_never_replaces_it() {
+    let office = open().await;
+    let other_key = SealKey::load_or_create(&office._folder.path().join("other")).unwrap();
+    office.store.put_camera(&spec("roof", &other_key.seal("rtsp://u:s3cret@10.0.0.3/a"))).unwrap();
+    let stored = office.store.list_cameras().unwrap();
+    let shown = call!(office, GetCamera, CameraKey { id: "roof".parse().unwrap() }).unwrap().spec;
+    let refused = call!(office, PutCamera, CameraSpec { fps: 2.0, ..shown.clone() }).unwrap_err();
+    assert!(refused.kind == FailureKind::Invalid && refused.message.contains("secret_key"), "{refused}");
+    assert_eq!(office.store.list_cameras().unwrap(), stored);
+    let source = spec("roof", "rtsp://u:s3cret@10.0.0.3/a").source;
+    call!(office, PutCamera, CameraSpec { source, ..shown }).unwrap();
 }
 
 /// Waits until the table of desired cameras has these and no others.
