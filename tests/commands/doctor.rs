@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::net::TcpListener;
+use std::path::Path;
 
 use serde_json::Value;
 use sightline_store::Store;
-use sightline_testkit::cache_dir;
-use sightline_testkit::process::free_port;
 use sightline_tests::{PATIENCE, Site, wait_until};
 use sightline_wire::Utc;
 use sightline_wire::service::{NewPerson, NewTemplate};
 use tempfile::TempDir;
 
-use crate::{models, refused, said, sightline};
+use crate::{models, refused, said, sightline, unread};
 
 /// The findings of `sightline doctor`, what is amiss among them, and whether it left with success.
-fn doctor(folder: &Path, words: &[&str]) -> (Vec<Value>, Vec<(String, String)>, bool) {
+pub(crate) fn doctor(folder: &Path, words: &[&str]) -> (Vec<Value>, Vec<(String, String)>, bool) {
     let output = sightline(folder, &[&["-o", "json"], words, &["doctor"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let findings: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -29,14 +26,14 @@ fn doctor(folder: &Path, words: &[&str]) -> (Vec<Value>, Vec<(String, String)>, 
 }
 
 /// The one thing that is amiss.
-fn doctor_mends(folder: &Path, words: &[&str], what: &str) -> String {
+pub(crate) fn doctor_mends(folder: &Path, words: &[&str], what: &str) -> String {
     let (findings, bad, well) = doctor(folder, words);
     assert!(!well && bad.len() == 1 && bad[0].0 == what, "{findings:#?}");
     bad[0].1.clone()
 }
 
 /// Nobody listens there.
-const NOWHERE: [&str; 2] = ["--server", "http://127.0.0.1:1"];
+pub(crate) const NOWHERE: [&str; 2] = ["--server", "http://127.0.0.1:1"];
 
 #[test]
 fn the_doctor_says_what_to_mend() {
@@ -71,13 +68,75 @@ fn a_camera_whose_password_is_not_there_is_found_before_the_start() {
     let wanted = ["cameras[1].source", "\"lobby\"", "`LOBBY_PASSWORD` is not set", "cameras[2].source", "none/door"];
     assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{code} {message}");
     assert!(!message.contains("yard"), "{message}");
+    for part in ["is not set: set it where this camera is ingested", "does no harm"] {
+        assert!(message.contains(part), "{message}");
+    }
     let (findings, bad, well) = doctor(folder.path(), &NOWHERE);
     assert!(!well && bad.len() == 2 && bad.iter().all(|(what, _)| what == "camera"), "{findings:#?}");
     assert!(bad[0].1.contains("`LOBBY_PASSWORD` is not set: set it") && bad[1].1.contains("none/door"), "{bad:?}");
-    std::fs::write(folder.path().join("sightline.yaml"), "cameras: [{id: lobby, source: \"${HOME}/a.mp4\"}]\n")
-        .unwrap();
+    std::fs::write(
+        folder.path().join("sightline.yaml"),
+        "cameras: [{id: lobby, source: \"rtsp://u:${file:door}@h/a\"}]\n",
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("door"), "s3cr3t\n").unwrap();
     assert!(sightline(folder.path(), &["config", "check"]).status.success());
     assert!(doctor(folder.path(), &NOWHERE).2);
+}
+
+#[test]
+fn a_file_of_a_camera_that_is_not_there_is_found_before_the_start() {
+    let folder = TempDir::new().unwrap();
+    let (there, text) = (folder.path().join("there.mp4"), "cameras:\n  - {id: a, source: there.mp4}\n");
+    std::fs::write(&there, "").unwrap();
+    let url = format!("  - {{id: b, source: \"file://{}\"}}\n", there.display());
+    std::fs::write(folder.path().join("sightline.yaml"), format!("{text}{url}")).unwrap();
+    assert!(sightline(folder.path(), &["config", "check"]).status.success());
+    assert!(doctor(folder.path(), &NOWHERE).2);
+    let missing = "  - {id: door, source: missing/none.mp4}\n";
+    std::fs::write(folder.path().join("sightline.yaml"), format!("{text}{url}{missing}")).unwrap();
+    let detail = doctor_mends(folder.path(), &NOWHERE, "camera");
+    let (code, message) = refused(folder.path(), &["config", "check"]);
+    assert_eq!(code, 2);
+    for text in [detail, message] {
+        assert!(text.contains("cameras[2].source") && text.contains("there is no file missing/none.mp4"), "{text}");
+    }
+}
+
+#[test]
+fn certificates_that_are_not_here_may_be_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let text = "ingest: {trust: none.pem}\ncameras: [{id: a, source: \"rtsps://u:${NOBODY}@127.0.0.1/a\"}]\n";
+    std::fs::write(folder.path().join("sightline.yaml"), text).unwrap();
+    let (code, message) = refused(folder.path(), &["config", "check"]);
+    // All that is amiss is said at once.
+    let wanted = ["ingest.trust: none.pem", "put it where cameras are ingested", "`NOBODY` is not set", "does no harm"];
+    assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{code} {message}");
+    let (findings, bad, _) = doctor(folder.path(), &NOWHERE);
+    let trust = bad.iter().find(|(what, _)| what == "trust");
+    assert!(trust.is_some_and(|(_, detail)| detail.contains("put it where cameras are ingested")), "{findings:#?}");
+}
+
+#[test]
+fn no_password_is_shown_where_something_is_amiss() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("sightline.yaml"), "cameras: [\"rtsp://viewer:hunter2@10.0.0.5/a\"]\n").unwrap();
+    let detail = doctor_mends(folder.path(), &NOWHERE, "configuration");
+    assert!(detail.contains("cameras[0]: a text is not a group of keys") && !detail.contains("hunter2"), "{detail}");
+}
+
+#[test]
+fn what_is_amiss_is_a_failure_although_nobody_reads_of_it() {
+    let folder = TempDir::new().unwrap();
+    for output in ["json", "table"] {
+        let words = [&NOWHERE, ["-o", output].as_slice(), &["doctor"]].concat();
+        std::fs::write(folder.path().join("sightline.yaml"), "").unwrap();
+        let well = unread(folder.path(), &words);
+        assert!(well.status.code() == Some(0) && !said(&well).contains("sightline: "), "{}", said(&well));
+        std::fs::write(folder.path().join("sightline.yaml"), "data_dir: sightline.yaml/data\n").unwrap();
+        let amiss = unread(folder.path(), &words);
+        assert!(amiss.status.code() == Some(1) && said(&amiss).contains("1 thing needs mending"), "{}", said(&amiss));
+    }
 }
 
 #[test]
@@ -172,55 +231,12 @@ fn the_doctor_knows_a_server_of_another_site_and_addresses_without_a_scheme() {
 }
 
 #[test]
-fn the_doctor_says_which_stages_nobody_does() {
-    let mut site = Site::over_nats(&["ingest detect track", "embed", "identify gateway"], "").unwrap();
-    let base = site.fleet.base_url();
-    let folder = TempDir::new().unwrap();
-    let url = site.nats.as_ref().unwrap().url();
-    let write = |name: &str| {
-        let text = format!("site: {name}\nbus: {{nats: {{url: \"{url}\"}}}}\n");
-        std::fs::write(folder.path().join("sightline.yaml"), text).unwrap();
-    };
-    write("test");
-    let (findings, _, well) = doctor(folder.path(), &["--server", &base]);
-    assert!(well && findings.iter().any(|finding| finding["what"] == "stages"), "{findings:#?}");
-    // Killed one after the other: the one with the gateway is left.
-    for (worker, missing) in [(1, "embed"), (0, "ingest detect track embed")] {
-        site.fleet.kill(worker).unwrap();
-        let detail = doctor_mends(folder.path(), &["--server", &base], "stages");
-        assert!(detail.contains(&format!("`sightline worker {missing}`")), "{detail}");
-    }
-    // Of another site there is nobody.
-    write("elsewhere");
-    let detail = doctor_mends(folder.path(), &NOWHERE, "stages");
-    assert!(detail.contains("ingest detect track embed identify gateway") && detail.contains("elsewhere"), "{detail}");
-}
-
-#[test]
 fn the_doctor_asks_the_gateway_whether_it_serves() {
     let site = Site::over_nats(&["gateway"], "").unwrap();
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("sightline.yaml"), "site: test\n").unwrap();
     let detail = doctor_mends(folder.path(), &["--server", &site.fleet.base_url()], "server");
     assert!(detail.contains("camera.list") && detail.contains("identify"), "{detail}");
-}
-
-#[test]
-fn a_broker_without_jetstream_is_not_well() {
-    let folder = TempDir::new().unwrap();
-    let named = std::env::var_os("SIGHTLINE_NATS_SERVER");
-    let program = named.map_or_else(|| cache_dir().join("nats/nats-server"), PathBuf::from);
-    let port = free_port().unwrap();
-    let words = ["-a", "127.0.0.1", "-p", &port.to_string()];
-    let mut server = Command::new(program).args(words).stderr(Stdio::null()).spawn().unwrap();
-    let up = wait_until("the broker is up", PATIENCE, || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let text = format!("bus: {{nats: {{url: \"nats://127.0.0.1:{port}\"}}}}\n");
-    std::fs::write(folder.path().join("sightline.yaml"), text).unwrap();
-    let (findings, bad, well) = doctor(folder.path(), &NOWHERE);
-    server.kill().unwrap();
-    server.wait().unwrap();
-    up.unwrap();
-    assert!(!well && bad.len() == 1 && bad[0].0 == "NATS" && bad[0].1.contains("JetStream"), "{findings:#?}");
 }
 
 #[test]

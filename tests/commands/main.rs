@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
+mod broker;
 mod doctor;
+mod probe;
 mod scripted;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use sightline_testkit::process::program;
@@ -17,6 +19,15 @@ use tempfile::TempDir;
 
 fn sightline(folder: &Path, words: &[&str]) -> Output {
     Command::new(program("sightline").unwrap()).current_dir(folder).args(words).output().unwrap()
+}
+
+/// A run whose standard output nobody reads.
+fn unread(folder: &Path, words: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(program("sightline").unwrap());
+    let command = command.current_dir(folder).args(words).stdout(writer).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
 }
 
 /// Exit code and standard error of a run that must fail.
@@ -308,15 +319,4 @@ fn what_a_model_does_not_take_is_a_usage_error() {
             assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{text}: {code} {message}");
         }
     }
-}
-
-#[test]
-fn cameras_are_probed_without_a_server() {
-    let folder = TempDir::new().unwrap();
-    let file = clip("cap13_edit2").unwrap();
-    let found = lines(&sightline(folder.path(), &["-o", "json", "camera", "probe", file.to_str().unwrap()]));
-    assert_eq!((&found[0]["width"], &found[0]["height"]), (&400.into(), &300.into()));
-    assert!((found[0]["fps"].as_f64().unwrap() - 25.0).abs() < 3.0, "{found:?}");
-    let (code, message) = refused(folder.path(), &["camera", "probe", "rtsp://u:s3cr3t@127.0.0.1:1/x"]);
-    assert!(code == 1 && message.contains("unreachable") && !message.contains("s3cr3t"), "{message}");
 }

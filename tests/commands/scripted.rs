@@ -2,15 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sightline_testkit::process::program;
 use sightline_tests::{PATIENCE, wait_until};
 use tempfile::TempDir;
 
-use crate::{said, sightline};
+use crate::{said, sightline, unread};
 
 /// A server that gives these answers, one to a connection, and hands out what it was asked.
 fn scripted(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
@@ -153,7 +151,7 @@ fn a_person_of_whom_nothing_was_accepted_does_not_stay() {
         let (url, server) = scripted(answers);
         let output = sightline(folder.path(), &["--server", &url, "people", "enroll", "--name", "Ann", "a.jpg"]);
         let asked = server.join().unwrap();
-        assert!(asked[3].starts_with(&format!("delete /api/v1/people/{id}?only_empty=true ")), "{asked:?}");
+        assert!(asked[3].starts_with(&format!("delete /api/v1/people/{id}/if-empty ")), "{asked:?}");
         assert!(output.status.code() == Some(1) && said(&output).contains(told), "{}", said(&output));
     }
 }
@@ -164,13 +162,32 @@ fn a_reader_that_has_gone_ends_a_command_quietly() {
     for words in [&["people", "list"][..], &["-o", "json", "people", "list"], &["config", "print"], &["--help"]] {
         let asks = words.contains(&"people");
         let (url, server) = scripted(if asks { vec![page("Ann", None)] } else { Vec::new() });
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let mut command = Command::new(program("sightline").unwrap());
-        let command = command.current_dir(folder.path()).args(["--server", &url]).args(words).stdout(writer);
-        let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        let output = unread(folder.path(), &[&["--server", &url], words].concat());
         assert!(output.status.code() == Some(0) && output.stderr.is_empty(), "{words:?}: {}", said(&output));
         server.join().unwrap();
+    }
+}
+
+#[test]
+fn an_enrollment_that_fails_is_a_failure_although_nobody_reads_of_it() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.jpg"), "first").unwrap();
+    std::fs::write(folder.path().join("b.jpg"), "second").unwrap();
+    let id = "0197a3b0-0000-7000-8000-000000000001";
+    let face = json!({"id": 1, "person": id, "box": [0.0, 0.0, 9.0, 9.0], "quality": 0.5}).to_string();
+    let broken = (503, json!({"detail": "the disk is full"}).to_string());
+    let no_face = (422, json!({"detail": "in words", "reason": "no_face"}).to_string());
+    for output in ["json", "table"] {
+        for (answers, told) in [
+            (vec![page("Ann", None), (201, face.clone()), broken.clone()], "the disk is full"),
+            (vec![page("Ann", None), no_face.clone(), no_face.clone()], "no picture was accepted of: Ann"),
+        ] {
+            let (url, server) = scripted(answers);
+            let words = ["--server", &url, "-o", output, "people", "enroll", "--name", "Ann", "a.jpg", "b.jpg"];
+            let output = unread(folder.path(), &words);
+            server.join().unwrap();
+            assert!(output.status.code() == Some(1) && said(&output).contains(told), "{}", said(&output));
+        }
     }
 }
 

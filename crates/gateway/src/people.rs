@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sightline_wire::PersonId;
 use sightline_wire::service::{
     AddTemplate, CreatePerson, Enrolled, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate,
-    PeopleAfter, PeoplePage, Person, PersonKey, PersonRemoval, RemovePerson, Rename, RenamePerson,
+    PeopleAfter, PeoplePage, Person, PersonKey, RemoveEmptyPerson, RemovePerson, Rename, RenamePerson,
 };
 
 use crate::api::{EnrolledFace, MergeInto, PersonName};
@@ -69,21 +69,14 @@ pub(crate) async fn merge(
     Ok(Json(gateway.call::<Merge>(MergePeople { from: id, into }).await?))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AskedOfRemoval {
-    /// Somebody of whom something is enrolled stays, which is a conflict.
-    #[serde(default)]
-    only_empty: bool,
+pub(crate) async fn remove(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<StatusCode, Problem> {
+    gateway.call::<RemovePerson>(PersonKey { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) async fn remove(
-    State(gateway): State<Gateway>,
-    Id(id): Id<PersonId>,
-    asked: Result<Query<AskedOfRemoval>, QueryRejection>,
-) -> Result<StatusCode, Problem> {
-    let Query(AskedOfRemoval { only_empty }) = asked.map_err(|rejection| Problem::new(422, rejection.body_text()))?;
-    gateway.call::<RemovePerson>(PersonRemoval { id, only_empty }).await?;
+/// Somebody of whom something is enrolled stays, which is a conflict. An address of its own: a server that does not know it removes nobody.
+pub(crate) async fn remove_empty(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<StatusCode, Problem> {
+    gateway.call::<RemoveEmptyPerson>(PersonKey { id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -53,7 +53,7 @@ pub fn installed() -> Result<String, String> {
 
 pub use decode::{DecodeError, decode_file, sample_file};
 pub use epoch::Claim;
-pub use manager::{IngestConfig, IngestLinks, Resolve, run, worker_id};
+pub use manager::{IngestConfig, IngestLinks, Resolve, bears_key_of, run, worker_id};
 pub use outage::Outage;
 pub use probe::{ProbeReport, probe};
 pub use source::{Source, SourceError};

@@ -118,10 +118,15 @@ fn owned(worker: &str, cameras: &Entries<CameraSpec>, workers: &[String]) -> BTr
 
 /// The workers that can open a source: those with the key that sealed it, if there are any; otherwise one of all says what is wrong.
 fn able(source: &SourceUrl, workers: &[String]) -> Vec<String> {
-    let key = key_of(source.expose());
-    let has_key = |worker: &&String| worker.rsplit_once('-').is_some_and(|(_, own)| Some(own) == key);
-    let able: Vec<String> = workers.iter().filter(has_key).cloned().collect();
+    let able: Vec<String> = workers.iter().filter(|worker| bears_key_of(worker, source)).cloned().collect();
     if able.is_empty() { workers.to_vec() } else { able }
+}
+
+/// Whether the worker of this id has the key that sealed a source. Not of one that is not sealed, or does not name its key.
+#[must_use]
+pub fn bears_key_of(worker: &str, source: &SourceUrl) -> bool {
+    let key = key_of(source.expose());
+    worker.rsplit_once('-').is_some_and(|(_, own)| Some(own) == key)
 }
 
 fn start(spec: CameraSpec, config: &IngestConfig, links: &IngestLinks, epochs: &Epochs) -> Running {

@@ -49,7 +49,11 @@ fn watch(source: &Source, options: PlayOptions<'_>, patience: Duration) -> Resul
                 return Err(Outage::new(CameraState::Ended, "it ended before its first picture"));
             }
             None if started.elapsed() > patience => {
-                return Err(Outage::silence(source, format!("no picture within {} s", patience.as_secs())));
+                // Whoever sends something that no picture can begin with is there, and nothing is to be looked for.
+                let came = pipeline.skipped() > 0;
+                let awaited = if came { "key frame" } else { "picture" };
+                let silence = Outage::silence(source, format!("no {awaited} within {} s", patience.as_secs()));
+                return Err(Outage { vague: !came, ..silence });
             }
             None => {}
         }

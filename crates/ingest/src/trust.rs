@@ -11,8 +11,10 @@ const END: &str = "-----END CERTIFICATE-----";
 
 /// Certificates of a file, as text: the library's own objects stay on one thread. Cheap to clone.
 ///
-/// Two kinds of them help. A camera that shows one of these very certificates is accepted whatever name or time stands in it: the
-/// handshake proves that it has the key. One that signs others is trusted like those of the system: the camera's name must be right.
+/// Two kinds of them help. Whoever shows one of these very certificates is accepted whatever name or time stands in it: the handshake
+/// proves that it has the key. It is accepted at the address of every camera, not of one alone: who has the key of one camera can stand in
+/// for any other. One that signs others is trusted like those of the system: the name of the camera must be right. A camera's own
+/// certificate that says that it may sign (`CA:TRUE`, as many self-signed ones do) is of both kinds.
 #[derive(Clone, Debug, Default)]
 pub struct Trust(Arc<[String]>);
 

@@ -5,9 +5,11 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use common::{Cameras, Log, PATIENCE, STALL, media, watched};
+use common::{Cameras, Log, PATIENCE, STALL, media, rtsp, watched};
+use gio::prelude::*;
 use sightline_ingest::{Outage, Source, Trust, probe};
 use sightline_testkit::RtspProcess;
 use sightline_testkit::process::free_port;
@@ -55,9 +57,41 @@ fn answering(with: &'static str) -> SocketAddr {
     place
 }
 
+/// Speaks TLS and says nothing more; whoever comes without is told, without TLS, that the request is a bad one: as web servers do.
+fn tls_or_bad_request() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || meet(stream));
+        }
+    });
+    place
+}
+
+fn meet(mut stream: TcpStream) {
+    // A handshake begins with this byte.
+    let mut first = [0];
+    if !stream.peek(&mut first).is_ok_and(|count| count == 1) || first != [22] {
+        drop(stream.read(&mut [0; 4096]));
+        drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+        return;
+    }
+    let socket = gio::Socket::from_fd(OwnedFd::from(stream)).unwrap();
+    let certificate = gio::TlsCertificate::from_pem(Certificate::Loopback.pem()).unwrap();
+    let connection = gio::TlsServerConnection::new(&socket.connection_factory_create_connection(), Some(&certificate));
+    let connection = connection.unwrap();
+    // Until the other side has gone.
+    while connection.input_stream().read(&mut [0; 4096][..], gio::Cancellable::NONE).is_ok_and(|count| count > 0) {}
+}
+
 async fn look(source: String) -> Outage {
+    look_trusting(source, Trust::default()).await
+}
+
+async fn look_trusting(source: String, trust: Trust) -> Outage {
     let source = Source::parse(&source).unwrap();
-    let probing = tokio::task::spawn_blocking(move || probe(&source, Transport::Tcp, &Trust::default(), STALL));
+    let probing = tokio::task::spawn_blocking(move || probe(&source, Transport::Tcp, &trust, STALL));
     probing.await.unwrap().unwrap_err()
 }
 
@@ -70,6 +104,7 @@ async fn causes_are_told_apart_and_the_address_is_not_repeated() {
     let port = |server: &RtspProcess| server.url("lobby").split(['/', ':']).nth(4).unwrap().to_owned();
     let (plain_port, tls_port, nobody) = (port(&plain), port(&tls), free_port().unwrap());
     let web = answering("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let both = tls_or_bad_request();
     let at = |scheme: &str, place: &str| format!("{scheme}://viewer:{SECRET}@{place}/{SECRET}");
     let local = |port: &str| format!("127.0.0.1:{port}");
     let cases = [
@@ -86,6 +121,9 @@ async fn causes_are_told_apart_and_the_address_is_not_repeated() {
         (at("https", &web.to_string()), CameraState::Unreachable, "speaks no TLS: try http://"),
         (at("https", &local(&tls_port)), CameraState::Unreachable, "certificate is not trusted"),
         (at("rtsp", &web.to_string()), CameraState::Unreachable, "does not answer in RTSP"),
+        // Nobody is told to send a password in the clear where there is TLS.
+        (at("https", &both.to_string()), CameraState::Unreachable, "certificate is not trusted"),
+        (at("http", &both.to_string()), CameraState::Unreachable, "speaks TLS: try https://"),
         (format!("127.0.0.1:{nobody}/{SECRET}"), CameraState::NotFound, "as in rtsp://"),
         (format!("viewer:{SECRET}@127.0.0.1/lobby"), CameraState::NotFound, "as in rtsp://"),
     ];
@@ -103,6 +141,31 @@ async fn causes_are_told_apart_and_the_address_is_not_repeated() {
             assert!(!said.contains(SECRET) && !said.contains("viewer"), "{source}: {said}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_camera_that_stays_silent_is_not_called_untrusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trust.pem");
+    std::fs::write(&file, Certificate::Loopback.pem()).unwrap();
+    let source = format!("rtsps://{}/lobby", tls_or_bad_request());
+    let silent = look_trusting(source.clone(), Trust::read(&file).unwrap()).await;
+    assert_eq!(silent.state, CameraState::Stalled, "{silent:?}");
+    assert!(silent.detail.contains("speaks TLS, but gives no video"), "{silent:?}");
+    // The same one where it is not trusted.
+    let refused = look(source).await;
+    assert!(refused.detail.contains("certificate is not trusted"), "{refused:?}");
+}
+
+/// The clip has a key frame every ten seconds: whoever comes just after one waits longer than a probe does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_without_a_key_frame_is_not_one_that_gives_no_video() {
+    let server = rtsp(&["lobby"]);
+    let cameras = Cameras::start(&[watched("lobby", server.url("lobby"))]).await;
+    cameras.until_more("lobby", 3).await;
+    let outage = look(server.url("lobby")).await;
+    cameras.stop().await;
+    assert_eq!((outage.state, outage.detail.as_str()), (CameraState::Stalled, "no key frame within 2 s"));
 }
 
 /// What is taken from the camera's stop is bounded, whatever the address does.

@@ -70,7 +70,7 @@ async fn a_certificate_that_one_of_the_file_has_signed_is_accepted() {
     is_accepted(&server, trust(&[Certificate::Loopback.pem(), AUTHORITY].concat())).await;
 }
 
-/// Whoever signs may sign for others as well; the very certificate stands for one camera.
+/// Of what one of the file has signed, the name must be right. Of the very certificate it need not be: it is good for every camera's address.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_for_another_name_is_accepted_only_if_it_is_in_the_file_itself() {
     let server = serve(Certificate::Elsewhere);

@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sightline_infer::Device;
+use sightline_ingest::Source;
 use sightline_stage::secret::{SealKey, Secret};
 use sightline_wire::{CameraSpec, human_duration};
 
@@ -242,7 +243,7 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Auto<T> {
         if value == "auto" {
             return Ok(Self::Auto);
         }
-        let shown = value.to_string();
+        let shown = value.as_str().map_or_else(|| value.to_string(), words::quoted);
         let wrong = |error: serde_json::Error| {
             let expected = words::expected(&error);
             serde::de::Error::custom(format!("{shown} is neither {expected} nor auto"))
@@ -277,18 +278,28 @@ fn parse(file: &Path, text: &str, references: &dyn reference::References) -> Res
     Ok(config)
 }
 
-/// The cameras that cannot be opened from here, each with its key and why: what their sources refer to is not there, or leads to no
-/// source. Loading does not refuse them, because they may be ingested elsewhere, and one must not keep the others from being seen.
+/// The cameras that cannot be opened from here, each with its key, why, and the way out: what their sources refer to is not there, or
+/// leads to no source. Loading does not refuse them, because they may be ingested elsewhere, and one must not keep the others from
+/// being seen.
 pub(crate) fn cameras_amiss(config: &Config, references: &dyn reference::References) -> Vec<String> {
-    let source = |camera: &CameraSpec| {
-        let text = reference::expand(camera.source.expose(), references)?;
-        sightline_ingest::Source::parse(&text).map_err(|error| error.to_string())
-    };
     let amiss = |(index, camera): (usize, &CameraSpec)| {
-        let reason = source(camera).err()?;
+        let reason = source_amiss(camera, references).err()?;
         Some(format!("cameras[{index}].source of camera \"{}\": {reason}", camera.id))
     };
     config.cameras.iter().enumerate().filter_map(amiss).collect()
+}
+
+fn source_amiss(camera: &CameraSpec, references: &dyn reference::References) -> Result<(), String> {
+    let text = reference::expand(camera.source.expose(), references)
+        .map_err(|reason| format!("{reason}: set it where this camera is ingested, or mend the source"))?;
+    match Source::parse(&text).map_err(|error| format!("{error}: mend the source, or what it refers to"))? {
+        // As it is written: what it refers to is not repeated.
+        Source::File(path) if !path.exists() => {
+            let file = &camera.source;
+            Err(format!("there is no file {file}: put it where this camera is ingested, or mend the source"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check(file: &Path, text: &str, config: &Config) -> Result<(), ConfigError> {
@@ -296,11 +307,11 @@ fn check(file: &Path, text: &str, config: &Config) -> Result<(), ConfigError> {
     if config.http.listen.parse::<std::net::SocketAddr>().is_err() {
         return refuse(
             "http.listen",
-            format!("\"{}\" is no address with a port, as in 127.0.0.1:8080", config.http.listen),
+            format!("{} is no address with a port, as in 127.0.0.1:8080", words::quoted(&config.http.listen)),
         );
     }
     if !is_token(&config.site) {
-        let reason = format!("\"{}\" is not 1 to 64 letters, digits, `-` and `_`", config.site);
+        let reason = format!("{} is not 1 to 64 letters, digits, `-` and `_`", words::quoted(&config.site));
         return refuse("site", reason);
     }
     if let Some(Err(error)) = config.secret_key.as_ref().map(|key| SealKey::from_base64(key.expose())) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
+use async_nats::connection::State;
 use bytes::Bytes;
 use futures::StreamExt as _;
 
@@ -42,22 +43,41 @@ impl Bus {
     }
 }
 
-/// Those of the stages that no process of the site does. Makes nothing on the broker.
+/// Who did not answer the roll call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Roll<'a> {
+    /// No process of the site does these stages.
+    pub absent: Vec<&'a str>,
+    /// Of these there is one, which hangs.
+    pub silent: Vec<&'a str>,
+}
+
+/// Asks for all of the stages at once. Makes nothing on the broker.
 ///
 /// # Errors
-/// When the broker cannot be reached or used, or loses the question.
-pub async fn absent<'a>(site: NatsConfig, stages: &[&'a str]) -> Result<Vec<&'a str>, BusError> {
+/// When the broker cannot be reached or used, or is lost meanwhile.
+pub async fn call<'a>(site: NatsConfig, stages: &[&'a str]) -> Result<Roll<'a>, BusError> {
     let connection = Connection::as_guest(site).await?;
-    let mut absent = Vec::new();
-    for stage in stages {
+    let client = connection.client();
+    let failed = |reason: String| BusError::Request { what: "calling the roll", reason };
+    let answers = stages.iter().map(|stage| {
         let request = async_nats::Request::new().timeout(Some(PATIENCE));
-        match connection.client().send_request(address(&connection, stage), request).await {
+        client.send_request(address(&connection, stage), request)
+    });
+    let mut roll = Roll::default();
+    for (stage, answer) in stages.iter().zip(futures::future::join_all(answers).await) {
+        match answer {
             Ok(_) => {}
-            Err(error) if error.kind() == RequestErrorKind::NoResponders => absent.push(*stage),
-            Err(error) => return Err(BusError::Request { what: "calling the roll", reason: error.to_string() }),
+            Err(error) if error.kind() == RequestErrorKind::NoResponders => roll.absent.push(stage),
+            Err(error) if error.kind() == RequestErrorKind::TimedOut => roll.silent.push(stage),
+            Err(error) => return Err(failed(error.to_string())),
         }
     }
-    Ok(absent)
+    // Without the broker all are silent.
+    if !roll.silent.is_empty() && client.connection_state() != State::Connected {
+        return Err(failed("the connection was lost".to_owned()));
+    }
+    Ok(roll)
 }
 
 fn address(connection: &Connection, stage: &str) -> String {

@@ -168,6 +168,34 @@ fn a_file_that_is_only_looked_at_is_left_as_it_is() {
 }
 
 #[test]
+fn a_copy_that_is_not_whole_without_its_log_is_not_judged() {
+    let (folder, store) = new_store();
+    let ann = person(&store, "Ann");
+    store.add_template(&template(ann.id, "facenet@aaa", unit(1, 8)), NOW).unwrap();
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("copy.db");
+    let (from, log) = (store.path().to_str().unwrap(), copies.path().join("copy.db-wal"));
+    std::fs::copy(from, &copy).unwrap();
+    std::fs::copy(format!("{from}-wal"), &log).unwrap();
+    // Whatever the embedder: without the log the copy looks as if nobody were enrolled.
+    for embedder in ["facenet@aaa", "dlib@bbb"] {
+        let error = Store::check_gallery_model_of(&copy, embedder).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, StoreError::File { .. }) && text.contains("start the server once"), "{text}");
+        assert!(text.contains("copy.db"), "{text}");
+    }
+    assert_eq!(std::fs::read_dir(copies.path()).unwrap().count(), 2);
+    drop((store, folder));
+    // What is advised helps.
+    drop(Store::open(&copy).unwrap());
+    Store::check_gallery_model_of(&copy, "facenet@aaa").unwrap();
+    assert!(matches!(Store::check_gallery_model_of(&copy, "dlib@bbb"), Err(StoreError::OtherModel { .. })));
+    // A log that holds nothing keeps nobody from looking.
+    std::fs::write(&log, "").unwrap();
+    Store::check_gallery_model_of(&copy, "facenet@aaa").unwrap();
+}
+
+#[test]
 fn a_merge_moves_everything_and_publishes_an_alias_once() {
     let (_folder, store) = new_store();
     let (ann, anna) = (person(&store, "Ann"), person(&store, "Anna"));

@@ -144,16 +144,6 @@ pub struct PersonKey {
     pub id: PersonId,
 }
 
-/// Who is to be removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonRemoval {
-    /// The person.
-    pub id: PersonId,
-    /// Only if nothing is enrolled; else it is a conflict and nothing happens.
-    #[serde(default)]
-    pub only_empty: bool,
-}
-
 /// A new person. The same `idempotency_key` again gives the same person and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPerson {
@@ -352,7 +342,12 @@ call!(
 );
 call!(
     /// Removes a person and all templates.
-    RemovePerson, "people.remove", PersonRemoval => Nothing
+    RemovePerson, "people.remove", PersonKey => Nothing
+);
+call!(
+    /// Removes a person of whom nothing is enrolled; anybody else stays, which is a conflict. A call of its own: whoever does not know it
+    /// must not take it for the other.
+    RemoveEmptyPerson, "people.remove_empty", PersonKey => Nothing
 );
 call!(
     /// Enrolls a template.

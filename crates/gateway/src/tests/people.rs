@@ -34,12 +34,11 @@ fn somebody_who_is_to_be_removed_only_empty_stays_with_faces() {
     let house = House::new();
     let (ann, bob) = (house.person("Ann"), house.person("Bob"));
     house.upload(&format!("{PEOPLE}/{bob}/faces"), &picture(&[face(50.0, Some(vec![1.0, 0.0]))])).json(201);
-    house.delete(&format!("{PEOPLE}/{ann}?only_empty=yes")).problem(422);
-    house.delete(&format!("{PEOPLE}/{ann}?only=empty")).problem(422);
-    house.delete(&format!("{PEOPLE}/{ann}?only_empty=true")).nothing();
-    house.delete(&format!("{PEOPLE}/{bob}?only_empty=true")).problem(409);
+    house.delete(&format!("{PEOPLE}/{ann}/if-empty")).nothing();
+    house.delete(&format!("{PEOPLE}/{ann}/if-empty")).problem(404);
+    house.delete(&format!("{PEOPLE}/{bob}/if-empty")).problem(409);
     assert_eq!(house.get(&format!("{PEOPLE}/{bob}")).json(200)["templates"], 1);
-    house.delete(&format!("{PEOPLE}/{bob}?only_empty=false")).nothing();
+    house.delete(&format!("{PEOPLE}/{bob}")).nothing();
 }
 
 #[test]

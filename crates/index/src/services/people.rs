@@ -1,9 +1,10 @@
 //! People and their templates.
 
 use sightline_store::{StoreError, check_unit_vector};
+use sightline_wire::PersonId;
 use sightline_wire::service::{
     Candidate, Enrolled, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter, PeoplePage,
-    Person, PersonKey, PersonRemoval, RenamePerson, SearchPeople, SearchResult,
+    Person, PersonKey, RenamePerson, SearchPeople, SearchResult,
 };
 
 use super::{Desk, LONGEST_PAGE, failure, gallery_failure};
@@ -68,19 +69,25 @@ pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure>
     Ok(person)
 }
 
-pub(super) fn remove(desk: &Desk, removal: &PersonRemoval) -> Result<Nothing, Failure> {
+pub(super) fn remove(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
+    let _turn = desk.changing_the_gallery();
+    removed(desk, key.id)
+}
+
+pub(super) fn remove_empty(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
     // Nobody enrolls between the look and the removal.
     let _turn = desk.changing_the_gallery();
-    if removal.only_empty {
-        let person = desk.store.get_person(removal.id).map_err(|error| failure(&error))?;
-        if person.templates > 0 {
-            let why =
-                format!("\"{}\" has {} templates and was to be removed only without", person.name, person.templates);
-            return Err(Failure::new(FailureKind::Conflict, why));
-        }
+    let person = get(desk, key)?;
+    if person.templates > 0 {
+        let why = format!("\"{}\" has {} templates and was to be removed only without", person.name, person.templates);
+        return Err(Failure::new(FailureKind::Conflict, why));
     }
-    desk.store.remove_person(removal.id).map_err(|error| failure(&error))?;
-    desk.gallery.follow(&desk.store, |gallery| gallery.remove(removal.id)).map_err(|error| gallery_failure(&error))?;
+    removed(desk, key.id)
+}
+
+fn removed(desk: &Desk, id: PersonId) -> Result<Nothing, Failure> {
+    desk.store.remove_person(id).map_err(|error| failure(&error))?;
+    desk.gallery.follow(&desk.store, |gallery| gallery.remove(id)).map_err(|error| gallery_failure(&error))?;
     Ok(Nothing {})
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 use sightline_gateway::api::Cameras;
-use sightline_ingest::{Source, probe};
+use sightline_ingest::{Source, Trust, probe};
 use sightline_wire::service::CameraStatus;
 use sightline_wire::{CameraId, CameraSpec, SourceUrl, Transport};
 
 use crate::args::{Arguments, Camera as Command, CameraSettings, Output, UsageError};
 use crate::client::Client;
 use crate::compose::cameras::trust;
-use crate::config::{self, Config};
+use crate::config;
 use crate::output;
 
 /// How long a source may take to its first picture.
@@ -72,21 +72,21 @@ const fn transport(udp: bool) -> Transport {
     if udp { Transport::Udp } else { Transport::Tcp }
 }
 
-/// For the certificates alone: one that happens to lie here and cannot be read does not keep anybody from probing.
-fn configuration(arguments: &Arguments) -> Result<Config> {
-    match config::load(arguments.config.as_deref()) {
+/// The certificates of the configuration. One that happens to lie here and cannot be used does not keep anybody from probing.
+fn trusted(arguments: &Arguments) -> Result<Trust> {
+    let read = || trust(&config::load(arguments.config.as_deref())?);
+    match read() {
         Err(error) if arguments.config.is_none() => {
             output::error(&format!("{error} (probing without it)"));
-            Ok(Config::default())
+            Ok(Trust::default())
         }
-        loaded => Ok(loaded?),
+        read => Ok(read?),
     }
 }
 
 fn probe_source(arguments: &Arguments, source: &str, transport: Transport) -> Result<()> {
     let shown = SourceUrl::new(source).redacted();
-    let trust = trust(&configuration(arguments)?)?;
-    let report = probe(&Source::parse(source)?, transport, &trust, PATIENCE)
+    let report = probe(&Source::parse(source)?, transport, &trusted(arguments)?, PATIENCE)
         .map_err(|outage| anyhow!("{shown}: {}: {}", outage.state.as_str(), outage.detail))?;
     let (width, height) = report.size;
     let first_frame_ms = report.first_frame.as_millis();

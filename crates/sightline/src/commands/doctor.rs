@@ -28,19 +28,22 @@ struct Finding {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let findings = examine(arguments);
     let bad = findings.iter().filter(|finding| !finding.ok).count();
-    match arguments.output {
-        Output::Json => findings.iter().try_for_each(output::json)?,
-        Output::Table => {
-            let word = |ok: bool| if ok { "ok" } else { "MEND" }.to_owned();
-            let row = |finding: &Finding| vec![word(finding.ok), finding.what.to_owned(), finding.detail.clone()];
-            output::table(&["", "what", "finding"], &findings.iter().map(row).collect::<Vec<_>>())?;
-        }
-    }
+    let printed = print(arguments, &findings);
+    // Also when nobody reads what is printed.
     match bad {
-        0 => Ok(()),
+        0 => printed,
         1 => bail!("1 thing needs mending"),
         _ => bail!("{bad} things need mending"),
     }
+}
+
+fn print(arguments: &Arguments, findings: &[Finding]) -> Result<()> {
+    if arguments.output == Output::Json {
+        return findings.iter().try_for_each(output::json);
+    }
+    let word = |ok: bool| if ok { "ok" } else { "MEND" }.to_owned();
+    let row = |finding: &Finding| vec![word(finding.ok), finding.what.to_owned(), finding.detail.clone()];
+    Ok(output::table(&["", "what", "finding"], &findings.iter().map(row).collect::<Vec<_>>())?)
 }
 
 fn examine(arguments: &Arguments) -> Vec<Finding> {
@@ -69,7 +72,8 @@ fn examine(arguments: &Arguments) -> Vec<Finding> {
     if known {
         cameras(&config).into_iter().for_each(|outcome| note("camera", outcome));
         if let Some(file) = &config.ingest.trust {
-            note("trust", trust(&config).map(|_| file.display().to_string()).map_err(|error| error.to_string()));
+            let mend = |error| format!("{error}: put it where cameras are ingested, or mend the key");
+            note("trust", trust(&config).map(|_| file.display().to_string()).map_err(mend));
         }
         note("data_dir", folder::writable(&config.data_dir));
         if let Some(outcome) = resolved.ok().and_then(|resolved| gallery(&config, &resolved)) {
@@ -89,8 +93,7 @@ fn cameras(config: &Config) -> Vec<Outcome> {
     let well = config.cameras.len() - amiss.len();
     let well =
         (well > 0).then(|| Ok(format!("{well} of the configuration can be opened as far as names and files go")));
-    let mend = |reason| Err(format!("{reason}: set it where this camera is ingested, or mend the source"));
-    well.into_iter().chain(amiss.into_iter().map(mend)).collect()
+    well.into_iter().chain(amiss.into_iter().map(Err)).collect()
 }
 
 /// Whether the gallery can go on with the configured embedder; none where there is no gallery yet.

@@ -84,15 +84,16 @@ fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[P
     let mut reports = Vec::new();
     let outcome = enroll_people(client, people, &mut reports);
     // Also when it broke off: what was enrolled by then is.
-    match arguments.output {
-        Output::Json => reports.iter().try_for_each(output::json)?,
-        Output::Table => table(&reports)?,
-    }
+    let printed = match arguments.output {
+        Output::Json => reports.iter().try_for_each(output::json),
+        Output::Table => table(&reports),
+    };
+    // That nobody reads it is the least of what may have happened.
     let without = outcome?;
     if !without.is_empty() {
         bail!("no picture was accepted of: {}", without.join(", "));
     }
-    Ok(())
+    printed
 }
 
 /// Those of whom no picture is in the gallery.
@@ -135,7 +136,7 @@ fn take_back(client: &Client, person: &Person) -> Result<()> {
     let is_settled = |error: &anyhow::Error| {
         error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404 || refused.status == 409)
     };
-    match client.delete(&format!("/people/{}?only_empty=true", person.id)) {
+    match client.delete(&format!("/people/{}/if-empty", person.id)) {
         Err(error) if is_settled(&error) => Ok(()),
         outcome => outcome.with_context(|| format!("\"{}\" stays without a picture", person.name)),
     }

@@ -53,7 +53,7 @@ impl ConfigError {
         value: &Value,
         error: &serde_path_to_error::Error<serde_json::Error>,
     ) -> Self {
-        let (key, reason) = words::plain(&error.path().to_string(), &error.inner().to_string(), value);
+        let (key, reason) = words::plain(&words::path(error.path()), &error.inner().to_string(), value);
         Self::value(file, text, &key, reason)
     }
 }

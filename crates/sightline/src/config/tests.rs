@@ -7,7 +7,9 @@ struct Fixed;
 
 impl References for Fixed {
     fn variable(&self, name: &str) -> Option<String> {
-        (name == "PORT").then(|| "8081".to_owned())
+        let known =
+            [("PORT", "8081"), ("CAMERA", "rtsp://viewer:hunter2@10.0.0.5/a"), ("LOGIN", "viewer:hunter2@10.0.0.5")];
+        known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
@@ -144,6 +146,34 @@ fn wrong_values_are_named_in_plain_words_with_their_line() {
 }
 
 #[test]
+fn no_password_is_shown_wherever_it_stands() {
+    for (text, wanted) in [
+        ("cameras: [\"${CAMERA}\"]", "cameras[0]: a text is not a group of keys"),
+        ("cameras: [viewer:hunter2@10.0.0.5]", "cameras[0]: a text is not a group of keys"),
+        ("cameras: rtsp://viewer:hunter2@10.0.0.5/a", "cameras: a text is not a list"),
+        ("bus: {nats: \"${CAMERA}\"}", "bus.nats: a text is not memory or {nats: {url: "),
+        ("bus: \"${CAMERA}\"", "bus: a text is none of memory, nats"),
+        ("bus: {\"nats://svc:hunter2@h:4222\": 1}", "bus: a text is none of memory, nats"),
+        ("models: {profile: \"${LOGIN}\"}", "models.profile: a text is none of default, classic, fast"),
+        ("models: {device: \"${LOGIN}\"}", "models.device: a text is none of cpu, cuda, tensorrt, openvino"),
+        ("detect: {workers: \"${LOGIN}\"}", "detect.workers: a text is not a whole number"),
+        ("identify: {accept: \"${LOGIN}\"}", "identify.accept: "),
+        ("track: {lost_after: \"${LOGIN}\"}", "track.lost_after: "),
+        ("cameras: [{id: \"${CAMERA}\", source: x}]", "cameras[0].id: this text cannot be used here"),
+        ("cameras: [{id: a, source: x, stall: \"${CAMERA}\"}]", "cameras[0].stall: "),
+        ("cameras: [{id: a, rtsp://viewer:hunter2@10.0.0.5/a}]", "cameras[0]: a key in it is none of id, source"),
+        ("rtsp://viewer:hunter2@10.0.0.5/a:", "the whole file: a key in it is none of site"),
+        ("http: {listen: \"${LOGIN}\"}", "http.listen: a text is no address with a port"),
+        ("site: \"${CAMERA}\"", "site: a text is not 1 to 64 letters"),
+        ("${CAMERA}", "the whole file: a text is not a group of keys"),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with("test.yaml:1: ") && message.contains(wanted), "{text}: {message}");
+        assert!(!message.contains("hunter2"), "{text}: {message}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_said_once() {
     let message = format!("{:#}", anyhow::Error::from(load(Some(Path::new("/nowhere/a.yaml"))).unwrap_err()));
     assert_eq!(message, "/nowhere/a.yaml: there is no such file");
@@ -153,16 +183,20 @@ fn a_file_that_is_not_there_is_said_once() {
 fn cameras_whose_references_lead_nowhere_are_found() {
     let config = read(
         "cameras:\n  - {id: a, source: \"test://?fps=${PORT}\"}\n  - {id: b, source: \"rtsp://u:${NOBODY}@h/p\"}\n\
-         \x20 - {id: c, source: \"rtsp://u:${file:/nowhere}@h/p\"}\n  - {id: d, source: \"${file:/run/secrets/site}.mp4\"}\n",
+         \x20 - {id: c, source: \"rtsp://u:${file:/nowhere}@h/p\"}\n  - {id: d, source: \"${file:/run/secrets/site}.mp4\"}\n\
+         \x20 - {id: e, source: /dev/null}\n  - {id: f, source: \"file:///nowhere/a.mp4\"}\n  - {id: g, source: \"${LOGIN}/a\"}\n",
     );
     let amiss = cameras_amiss(&config.unwrap(), &Fixed);
-    assert_eq!(amiss.len(), 3, "{amiss:?}");
+    assert_eq!(amiss.len(), 6, "{amiss:?}");
     for (found, wanted) in amiss.iter().zip([
         ["cameras[0].source of camera \"a\"", "such numbers"],
-        ["cameras[1].source of camera \"b\"", "`NOBODY` is not set"],
+        ["cameras[1].source of camera \"b\"", "`NOBODY` is not set: set it where this camera is ingested"],
         ["cameras[2].source of camera \"c\"", "no such file"],
+        ["cameras[3].source of camera \"d\"", "no file ${file:/run/secrets/site}.mp4: put it where"],
+        ["cameras[5].source of camera \"f\"", "no file file:///nowhere/a.mp4: put it where"],
+        ["cameras[6].source of camera \"g\"", "no file ${LOGIN}/a: put it where"],
     ]) {
-        assert!(wanted.iter().all(|part| found.contains(part)), "{found}");
+        assert!(wanted.iter().all(|part| found.contains(part)) && !found.contains("hunter2"), "{found}");
     }
 }
 

@@ -11,9 +11,31 @@ const SHOWN: usize = 80;
 /// Keys whose values may hold a password: of these only the kind is shown.
 const SECRET: [&str; 3] = ["secret_key", "source", "url"];
 
+/// A text in quotes. One that may hold a password stands in the wrong place as easily as any other: of it only the kind is shown.
+pub(super) fn quoted(text: &str) -> String {
+    if may_be_secret(text) { "a text".to_owned() } else { format!("\"{text}\"") }
+}
+
+/// URLs, and what is left of them when somebody forgets the scheme.
+fn may_be_secret(text: &str) -> bool {
+    text.contains("://") || text.contains('@')
+}
+
+/// The way to the value that serde stumbled over, up to what may be a password in the place of a key.
+pub(super) fn path(found: &serde_path_to_error::Path) -> String {
+    let mut path = String::new();
+    for step in found.iter().map(ToString::to_string).take_while(|step| !may_be_secret(step)) {
+        path = if step.starts_with('[') { path + &step } else { below(&path, &step) };
+    }
+    if path.is_empty() { ".".to_owned() } else { path }
+}
+
 /// The key's full path and the reason, from serde's path and message about `file`.
 pub(super) fn plain(path: &str, message: &str, file: &Value) -> (String, String) {
     if let Some((unknown, known)) = listed(message, "unknown field `") {
+        if may_be_secret(&unknown) {
+            return (path.to_owned(), format!("a key in it is none of {}", known.join(", ")));
+        }
         let reason = match nearest(&unknown, &known) {
             Some(nearest) => format!("there is no such key; did you mean `{nearest}`?"),
             None => format!("there is no such key; known here: {}", known.join(", ")),
@@ -32,14 +54,17 @@ pub(super) fn plain(path: &str, message: &str, file: &Value) -> (String, String)
     let found = at(file, path);
     if let Some((word, known)) = listed(message, "unknown variant `") {
         let nearest = nearest(&word, &known).map(|nearest| format!("; did you mean `{nearest}`?"));
-        let reason = format!("\"{word}\" is none of {}{}", known.join(", "), nearest.unwrap_or_default());
+        let reason = format!("{} is none of {}{}", quoted(&word), known.join(", "), nearest.unwrap_or_default());
         return (path.to_owned(), reason);
     }
     let reason = match message.split_once(", expected ") {
         Some((said, expected)) if message.starts_with("invalid ") => {
+            let said = if may_be_secret(said) { "what is there" } else { said };
             let shown = found.map_or_else(|| said.to_owned(), |found| shown(path, found));
             format!("{shown} is not {}", allowed(path, expected))
         }
+        // A type's own words, which repeat what they refuse.
+        _ if found.and_then(Value::as_str).is_some_and(may_be_secret) => "this text cannot be used here".to_owned(),
         _ => message.to_owned(),
     };
     (path.to_owned(), reason)
@@ -64,7 +89,7 @@ fn nearest<'a>(unknown: &str, known: &'a [String]) -> Option<&'a str> {
 }
 
 fn below(path: &str, key: &str) -> String {
-    if path == "." { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() || path == "." { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn last(path: &str) -> &str {
@@ -90,9 +115,9 @@ fn shown(path: &str, value: &Value) -> String {
         Value::Object(_) => "a group of keys",
     };
     match value {
-        Value::Bool(_) | Value::Number(_) | Value::String(_) if !SECRET.contains(&last(path)) => {
-            value.to_string().chars().take(SHOWN).collect()
-        }
+        _ if SECRET.contains(&last(path)) => kind.to_owned(),
+        Value::String(text) if may_be_secret(text) => kind.to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string().chars().take(SHOWN).collect(),
         _ => kind.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use sightline_wire::service::{
     Candidate, Enrolled, Failure, FailureKind, FailureReason, MergePeople, NewPerson, NewTemplate, Nothing,
-    PeopleAfter, PeoplePage, Person, PersonRemoval, RenamePerson, SearchPeople, SearchResult, Template,
+    PeopleAfter, PeoplePage, Person, PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
 };
 use sightline_wire::{Outcome, PersonId, Utc};
 
@@ -89,12 +89,17 @@ impl World {
         self.person(merge.into)
     }
 
-    pub(super) fn remove(&self, removal: PersonRemoval) -> Result<Nothing, Failure> {
-        if self.person(removal.id)?.templates > 0 && removal.only_empty {
-            return refused(FailureKind::Conflict, "something is enrolled");
-        }
-        self.people.lock().unwrap().retain(|person| person.id != removal.id);
+    pub(super) fn remove(&self, key: PersonKey) -> Result<Nothing, Failure> {
+        self.person(key.id)?;
+        self.people.lock().unwrap().retain(|person| person.id != key.id);
         Ok(Nothing {})
+    }
+
+    pub(super) fn remove_empty(&self, key: PersonKey) -> Result<Nothing, Failure> {
+        match self.person(key.id)?.templates {
+            0 => self.remove(key),
+            _ => refused(FailureKind::Conflict, "something is enrolled"),
+        }
     }
 
     pub(super) fn enroll(&self, new: NewTemplate) -> Result<Enrolled, Failure> {
