@@ -136,7 +136,8 @@ impl Follower {
     /// All it has printed.
     pub(crate) fn end(mut self) -> Vec<Value> {
         assert_eq!(self.child.try_wait().unwrap(), None, "it ended by itself");
-        signal(self.child.id(), "INT").unwrap();
+        // Not INT: a shell that starts the tests in the background has it ignored, in all that they start too.
+        signal(self.child.id(), "TERM").unwrap();
         assert_ne!(self.child.wait().unwrap().code(), Some(0));
         let rest: Vec<String> = self.lines.iter().collect();
         self.seen.extend(rest.iter().flat_map(|line| parsed(line)));
