@@ -29,6 +29,10 @@ pub(crate) fn run(config: &Config, command: &Command) -> Result<()> {
 
 /// What ingest would miss on this machine.
 fn ingest_amiss(config: &Config) -> Vec<String> {
-    let trust = trust(config).err().map(|error| format!("{error}: put it where cameras are ingested, or mend the key"));
-    trust.into_iter().chain(cameras_amiss(config, &Environment)).collect()
+    trust_amiss(config).into_iter().chain(cameras_amiss(config, &Environment)).collect()
+}
+
+/// Why the certificates of cameras cannot be used, if they cannot.
+pub(super) fn trust_amiss(config: &Config) -> Option<String> {
+    trust(config).err().map(|error| format!("{error}: put it where cameras are ingested, or mend the key"))
 }

@@ -10,7 +10,7 @@ use sightline_infer::InferError;
 use sightline_store::Store;
 
 use crate::args::{Arguments, Output};
-use crate::compose::cameras::trust;
+use crate::commands::config::trust_amiss;
 use crate::config::reference::Environment;
 use crate::config::{self, BusSection, Config, Resolved, cameras_amiss};
 use crate::output;
@@ -72,8 +72,7 @@ fn examine(arguments: &Arguments) -> Vec<Finding> {
     if known {
         cameras(&config).into_iter().for_each(|outcome| note("camera", outcome));
         if let Some(file) = &config.ingest.trust {
-            let mend = |error| format!("{error}: put it where cameras are ingested, or mend the key");
-            note("trust", trust(&config).map(|_| file.display().to_string()).map_err(mend));
+            note("trust", trust_amiss(&config).map_or_else(|| Ok(file.display().to_string()), Err));
         }
         note("data_dir", folder::writable(&config.data_dir));
         if let Some(outcome) = resolved.ok().and_then(|resolved| gallery(&config, &resolved)) {
