@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sightline_testkit::RtspProcess;
 use sightline_testkit::clip;
-use sightline_testkit::rtsp::with_key_frames;
+use sightline_testkit::rtsp::{Certificate, with_key_frames};
 use sightline_tests::{
     ONE_OF_EACH, PATIENCE, Site, alone, brief, camera_events, rtsp_cameras, side_by_side, visits, wait_until,
 };
@@ -162,4 +162,107 @@ fn cameras_move_when_their_worker_is_killed() {
     wait_until("the worker is back", PATIENCE, || site.fleet.is_ready(victim)).unwrap();
     let shared = || owners(&site, victim).len() + owners(&site, heir).len() == ids.len();
     wait_until("every camera has one owner again", PATIENCE, shared).unwrap();
+}
+
+/// A file with the certificate of a camera, for `ingest.trust`.
+fn trust_file(folder: &std::path::Path) -> std::path::PathBuf {
+    let file = folder.join("trust.pem");
+    std::fs::write(&file, Certificate::Loopback.pem()).unwrap();
+    file
+}
+
+#[test]
+fn cameras_with_certificates_of_their_own_are_trusted_by_the_file() {
+    let _turn = side_by_side();
+    let mounts = [("door".to_owned(), clip("cap13_edit2").unwrap())];
+    let serve = |certificate| RtspProcess::start_with_tls(&mounts, certificate).unwrap();
+    let (known, stranger) = (serve(Certificate::Loopback), serve(Certificate::Signed));
+    let folder = tempfile::tempdir().unwrap();
+    let trust = trust_file(folder.path());
+    let site = Site::one_process(&format!("ingest: {{trust: \"{}\"}}", trust.display())).unwrap();
+    site.add_camera("known", &known.url("door")).unwrap();
+    site.add_camera("stranger", &stranger.url("door")).unwrap();
+    wait_for_frames(&site, "known", 3.0);
+    wait_until("refused", PATIENCE, || state_of(&site, "stranger")["state"] == "unreachable").unwrap();
+    let detail = state_of(&site, "stranger")["detail"].to_string();
+    assert!(detail.contains("not trusted") && detail.contains("ingest.trust"), "{detail}");
+    site.fleet.stop().unwrap();
+}
+
+/// The command, in a folder without a configuration of its own.
+fn sightline(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    let program = sightline_testkit::process::program("sightline").unwrap();
+    std::process::Command::new(program).current_dir(folder).args(arguments).output().unwrap()
+}
+
+#[test]
+fn probes_say_what_is_wrong_and_use_the_configuration() {
+    let _turn = side_by_side();
+    let mounts = [("door".to_owned(), clip("cap13_edit2").unwrap())];
+    let camera = RtspProcess::start_with_tls(&mounts, Certificate::Loopback).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let trust = trust_file(folder.path());
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    write("trusting.yaml", format!("ingest: {{trust: \"{}\"}}", trust.display()));
+    write("missing.yaml", "ingest: {trust: /nowhere/trust.pem}".to_owned());
+    let said = |arguments: &[&str]| {
+        let output = sightline(folder.path(), arguments);
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let url = camera.url("door");
+    let plain = url.replacen("rtsps", "rtsp", 1);
+    let (code, text) = said(&["-c", "trusting.yaml", "camera", "probe", &url]);
+    assert!(code == Some(0) && text.contains("400x300"), "{code:?}: {text}");
+    for (arguments, expected, words) in [
+        (vec!["camera", "probe", &url], 1, ["unreachable", "ingest.trust"]),
+        (vec!["camera", "probe", &plain], 1, ["unreachable", "try rtsps://"]),
+        (vec!["camera", "probe", "10.0.0.5/stream1"], 1, ["not_found", "as in rtsp://"]),
+        (vec!["-c", "missing.yaml", "camera", "probe", &url], 2, ["ingest.trust", "/nowhere/trust.pem"]),
+        (vec!["-c", "missing.yaml", "run"], 2, ["ingest.trust", "/nowhere/trust.pem"]),
+    ] {
+        let (code, text) = said(&arguments);
+        assert!(
+            code == Some(expected) && words.iter().all(|word| text.contains(word)),
+            "{arguments:?}: {code:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_worker_with_another_key_leaves_cameras_to_those_who_can_open_them() {
+    let _turn = alone();
+    let mounts = [("door".to_owned(), clip("cap13_edit2").unwrap())];
+    let cameras = RtspProcess::start_with_login(&mounts, "viewer", "s3cr3t-word").unwrap();
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("key");
+    std::fs::write(&key, "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ=").unwrap();
+    let mut workers = vec!["ingest"];
+    workers.extend(ONE_OF_EACH);
+    let configuration = format!("secret_key: \"${{file:{}}}\"", key.display());
+    let mut site = Site::over_nats(&workers, &configuration).unwrap();
+    // The first worker comes back with a key that is nobody else's.
+    site.fleet.kill(0).unwrap();
+    std::fs::write(&key, "YW5vdGhlci1hbm90aGVyLWFub3RoZXItYW5vdGhlci0=").unwrap();
+    site.fleet.restart(0).unwrap();
+    wait_until("the worker is back", PATIENCE, || site.fleet.is_ready(0)).unwrap();
+    // So many that the first worker would have some of them, had they no passwords.
+    let ids: Vec<String> = (0..8).map(|number| format!("camera-{number}")).collect();
+    for id in &ids {
+        let source = cameras.url_with_login("door", "viewer", "s3cr3t-word");
+        site.put_camera(&json!({"id": id, "source": source, "fps": 1})).unwrap();
+    }
+    site.put_camera(&json!({"id": "plain", "source": "test://", "fps": 1})).unwrap();
+    wait_until("all are online", PATIENCE, || ids.iter().all(|id| state_of(&site, id)["state"] == "online")).unwrap();
+    wait_until("all are online", PATIENCE, || state_of(&site, "plain")["state"] == "online").unwrap();
+    let events = site.wait_for_events("a visit", |events| visits(events).next().is_some()).unwrap();
+    assert!(ids.iter().all(|id| camera_events(&events, id).is_empty()), "{events:?}");
+    let said = site.readiness(0).unwrap();
+    assert!(!site.fleet.is_ready(0) && said.contains("secret_key") && said.contains("every machine"), "{said}");
+    assert!(site.fleet.is_ready(1));
+
+    // Without the other, it takes them and says what is wrong.
+    site.fleet.kill(1).unwrap();
+    let sealed = |site: &Site, id: &String| state_of(site, id)["detail"].to_string().contains("another key");
+    wait_until("all say what is wrong", PATIENCE, || ids.iter().all(|id| sealed(&site, id))).unwrap();
 }

@@ -32,6 +32,9 @@ pub struct EnrolledFace {
     pub bbox: [f32; 4],
     /// 0 to 1.
     pub quality: f32,
+    /// Another person as whom the face would be accepted, the nearest: perhaps one person is enrolled under two names.
+    #[serde(default)]
+    pub resembles: Option<Candidate>,
 }
 
 /// A face of `POST /api/v1/recognize`.

@@ -21,7 +21,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
 use axum::middleware::map_request;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use sightline_stage::Shutdown;
 use sightline_stage::service::ServiceClient;
 use sightline_wire::service::{Call, Failure, FailureKind};
@@ -100,6 +100,7 @@ impl Gateway {
         Router::new()
             .route("/api/v1/people", get(people::list).post(people::create))
             .route("/api/v1/people/{id}", get(people::get).patch(people::rename).delete(people::remove))
+            .route("/api/v1/people/{id}/if-empty", delete(people::remove_empty))
             .route("/api/v1/people/{id}/merge", post(people::merge))
             .route("/api/v1/events", get(events::page))
             .route("/api/v1/events/stream", get(events::stream))

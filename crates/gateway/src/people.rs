@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use sightline_wire::PersonId;
 use sightline_wire::service::{
-    AddTemplate, CreatePerson, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, PeopleAfter,
-    PeoplePage, Person, PersonKey, RemovePerson, Rename, RenamePerson,
+    AddTemplate, CreatePerson, Enrolled, GetPerson, ListPeople, Merge, MergePeople, NewPerson, NewTemplate,
+    PeopleAfter, PeoplePage, Person, PersonKey, RemoveEmptyPerson, RemovePerson, Rename, RenamePerson,
 };
 
 use crate::api::{EnrolledFace, MergeInto, PersonName};
@@ -74,6 +74,12 @@ pub(crate) async fn remove(State(gateway): State<Gateway>, Id(id): Id<PersonId>)
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Somebody of whom something is enrolled stays, which is a conflict. An address of its own: a server that does not know it removes nobody.
+pub(crate) async fn remove_empty(State(gateway): State<Gateway>, Id(id): Id<PersonId>) -> Result<StatusCode, Problem> {
+    gateway.call::<RemoveEmptyPerson>(PersonKey { id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Enrolls the one face of a picture.
 pub(crate) async fn enroll(
     State(gateway): State<Gateway>,
@@ -100,7 +106,7 @@ pub(crate) async fn enroll(
     let vector = face.vector.ok_or_else(|| unusable("not_aligned", "the face cannot be aligned".to_owned()))?;
     let (quality, embedder) = (face.quality, analysis.embedder);
     let new = NewTemplate { person, embedder, vector, quality, origin, idempotency_key };
-    let template = gateway.call::<AddTemplate>(new).await?;
-    let enrolled = EnrolledFace { id: template.id, person: template.person, bbox: face.bbox, quality: face.quality };
-    Ok((StatusCode::CREATED, Json(enrolled)))
+    let Enrolled { template, resembles } = gateway.call::<AddTemplate>(new).await?;
+    let (id, person) = (template.id, template.person);
+    Ok((StatusCode::CREATED, Json(EnrolledFace { id, person, bbox: face.bbox, quality, resembles })))
 }

@@ -156,8 +156,8 @@ impl Metrics {
         }
     }
 
-    /// Counts stored events; the latency only where the capture time is of a real clock, and not for the end of a visit,
-    /// which comes long after its last frame on purpose.
+    /// Counts stored events; the latency only of first decisions, where the capture time is of a real clock. An end comes long after
+    /// the last frame on purpose, and so may an update: a picture that is no better than those before waits for its turn in the tracker.
     pub(crate) fn published(&self, events: &[EventRecord]) {
         for event in events {
             let kind = match event {
@@ -172,7 +172,7 @@ impl Metrics {
             self.published[kind].increment(1);
             if let EventRecord::Visit(event) = event
                 && event.clock != ClockSource::File
-                && event.kind != EventKind::End
+                && event.kind == EventKind::New
             {
                 let ns = event.publish_ts.ns_since(event.capture_ts).max(0);
                 self.latency_seconds.record(ns as f64 / 1e9);
@@ -188,7 +188,11 @@ fn describe() {
     metrics::describe_histogram!(SEARCH, Unit::Seconds, "Time of a search in the gallery.");
     metrics::describe_gauge!(GENERATION, "Change of the gallery up to which the index is.");
     metrics::describe_counter!(PUBLISHED, "Events stored, by type.");
-    metrics::describe_histogram!(LATENCY, Unit::Seconds, "From capture to the stored event, new and update.");
+    metrics::describe_histogram!(
+        LATENCY,
+        Unit::Seconds,
+        "From capture to the stored event, for the first event of a visit."
+    );
     metrics::describe_counter!(DEDUPLICATED, "Messages that came again and changed nothing.");
     metrics::describe_gauge!(OPEN, "Visits going on.");
     metrics::describe_counter!(REJECTED, "Templates that were not enrolled, by reason.");

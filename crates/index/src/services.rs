@@ -16,7 +16,8 @@ use sightline_store::{Store, StoreError};
 use sightline_wire::CameraSpec;
 use sightline_wire::service::{
     AddTemplate, Call, CreateCamera, CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, FailureReason,
-    GetCamera, GetPerson, ListCameras, ListPeople, Merge, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
+    GetCamera, GetPerson, ListCameras, ListPeople, Merge, PutCamera, RemoveCamera, RemoveEmptyPerson, RemovePerson,
+    Rename, Search,
 };
 use tokio::sync::watch;
 
@@ -90,6 +91,7 @@ pub async fn serve(bus: &Bus, desk: Desk, shutdown: Shutdown) -> Result<(), BusE
     blocking::<Rename>(bus, &desk, &shutdown, people::rename).await?;
     blocking::<Merge>(bus, &desk, &shutdown, people::merge).await?;
     blocking::<RemovePerson>(bus, &desk, &shutdown, people::remove).await?;
+    blocking::<RemoveEmptyPerson>(bus, &desk, &shutdown, people::remove_empty).await?;
     blocking::<AddTemplate>(bus, &desk, &shutdown, people::enroll).await?;
     blocking::<Search>(bus, &desk, &shutdown, people::search).await?;
     blocking::<ListCameras>(bus, &desk, &shutdown, |desk, _| cameras::list(desk)).await?;

@@ -85,7 +85,8 @@ impl Signs {
             0 if self.skipped > 0 => format!("no key frame within {:.0} s", self.opened.elapsed().as_secs_f64()),
             _ => format!("no frame for {stall:?}"),
         };
-        (self.last.elapsed() >= stall).then(|| Outage::silence(source, detail))
+        let silence = || Outage { vague: self.skipped == 0 && self.pictures == 0, ..Outage::silence(source, detail) };
+        (self.last.elapsed() >= stall).then(silence)
     }
 }
 
@@ -139,14 +140,25 @@ impl CameraThread {
         let progress = Arc::new(AtomicU64::new(0));
         let options = PlayOptions {
             transport: self.spec.transport,
+            trust: &self.config.trust,
             decode_threads: self.config.decode_threads,
             real_time: self.spec.mode == CaptureMode::Live,
         };
         let pipeline = match Pipeline::play(&source, options, self.on_picture(&source, epoch, Arc::clone(&progress))) {
             Ok(pipeline) => pipeline,
-            Err(outage) => return failed(outage),
+            Err(outage) => return failed(self.explained(outage, &source)),
         };
-        self.watch(epoch, &pipeline, &source, &progress, (since, rest))
+        let attempt = self.watch(epoch, &pipeline, &source, &progress, (since, rest));
+        // Some cameras serve one connection at a time.
+        drop(pipeline);
+        match attempt {
+            Attempt::Failed { outage, delivered: false } => failed(self.explained(outage, &source)),
+            other => other,
+        }
+    }
+
+    fn explained(&self, outage: Outage, source: &Source) -> Outage {
+        outage.explained(source, || !self.stop.load(Ordering::Relaxed))
     }
 
     fn watch(

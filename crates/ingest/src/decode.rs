@@ -13,6 +13,7 @@ use crate::sample;
 use crate::sampler::Sampler;
 use crate::sink::Picture;
 use crate::source::Source;
+use crate::trust::Trust;
 
 /// A file that shows no picture by then has none, though nothing says so.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
@@ -36,7 +37,8 @@ pub fn decode_file(
     mut take: impl FnMut(Planes, i64) -> bool + Send + 'static,
 ) -> Result<u64, DecodeError> {
     let failed = |detail: String| DecodeError { file: file.display().to_string(), detail };
-    let options = PlayOptions { transport: Transport::Tcp, decode_threads, real_time: false };
+    let trust = Trust::default();
+    let options = PlayOptions { transport: Transport::Tcp, trust: &trust, decode_threads, real_time: false };
     let progress = Arc::new(Progress::default());
     let seen = Arc::clone(&progress);
     let on_picture = Box::new(move |picture: Picture| {

@@ -18,10 +18,12 @@ mod pictures;
 mod pipeline;
 mod probe;
 mod queue;
+mod reach;
 mod sample;
 mod sampler;
 mod sink;
 mod source;
+mod trust;
 
 use gstreamer as gst;
 
@@ -52,8 +54,9 @@ pub fn installed() -> Result<String, String> {
 
 pub use decode::{DecodeError, decode_file, sample_file};
 pub use epoch::Claim;
-pub use manager::{IngestConfig, IngestLinks, Resolve, run};
+pub use manager::{IngestConfig, IngestLinks, Resolve, bears_key_of, run, worker_id};
 pub use outage::Outage;
 pub use pictures::{Ending, PicturesConfig, Watched, pictures};
 pub use probe::{ProbeReport, probe};
 pub use source::{Source, SourceError};
+pub use trust::Trust;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sightline_stage::Shutdown;
 use sightline_stage::bus::Outlet;
 use sightline_stage::members::owner_of;
+use sightline_stage::secret::{SealKey, key_of};
 use sightline_stage::table::{Entries, Table};
 use sightline_wire::{CameraChange, CameraSpec, Frame, IdentifyInput, SourceUrl};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +18,7 @@ use crate::camera::CameraThread;
 use crate::epoch::{Claim, Epochs, is_fenced};
 use crate::metrics::CameraMetrics;
 use crate::queue::FrameQueue;
+use crate::trust::Trust;
 
 /// A thread that does not end by then hangs in a driver: it is left behind, its frames go nowhere.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -30,10 +32,12 @@ pub type Resolve = Arc<dyn Fn(&SourceUrl) -> Result<String, String> + Send + Syn
 /// Settings for all cameras.
 #[derive(Clone, Debug)]
 pub struct IngestConfig {
-    /// Id of this worker among the ingest workers.
+    /// Id of this worker among the ingest workers, from [`worker_id`].
     pub worker: String,
     /// Threads of each camera's decoder.
     pub decode_threads: u32,
+    /// Certificates of cameras that are accepted beside those that the system trusts.
+    pub trust: Trust,
 }
 
 /// What joins the cameras of a worker to everything else.
@@ -99,9 +103,30 @@ pub async fn run(
     stop_all(running.into_values().collect()).await;
 }
 
+/// The id of an ingest worker. It ends with the fingerprint of its key, so that everybody knows whose cameras it can open.
+#[must_use]
+pub fn worker_id(process: &str, key: &SealKey) -> String {
+    format!("{process}-{}", key.fingerprint())
+}
+
 fn owned(worker: &str, cameras: &Entries<CameraSpec>, workers: &[String]) -> BTreeMap<String, CameraSpec> {
-    let mine = |id: &str| owner_of(id, workers).is_none_or(|owner| owner == worker);
-    cameras.iter().filter(|(id, _)| mine(id)).map(|(id, spec)| (id.clone(), spec.clone())).collect()
+    let mine = |(id, spec): &(&String, &CameraSpec)| {
+        owner_of(id, &able(&spec.source, workers)).is_none_or(|owner| owner == worker)
+    };
+    cameras.iter().filter(mine).map(|(id, spec)| (id.clone(), spec.clone())).collect()
+}
+
+/// The workers that can open a source: those with the key that sealed it, if there are any; otherwise one of all says what is wrong.
+fn able(source: &SourceUrl, workers: &[String]) -> Vec<String> {
+    let able: Vec<String> = workers.iter().filter(|worker| bears_key_of(worker, source)).cloned().collect();
+    if able.is_empty() { workers.to_vec() } else { able }
+}
+
+/// Whether the worker of this id has the key that sealed a source. Not of one that is not sealed, or does not name its key.
+#[must_use]
+pub fn bears_key_of(worker: &str, source: &SourceUrl) -> bool {
+    let key = key_of(source.expose());
+    worker.rsplit_once('-').is_some_and(|(_, own)| Some(own) == key)
 }
 
 fn start(spec: CameraSpec, config: &IngestConfig, links: &IngestLinks, epochs: &Epochs) -> Running {
@@ -163,5 +188,27 @@ async fn stop_all(leaving: Vec<Running>) {
             tracing::warn!(camera = %id, "the camera did not stop within {STOP_WITHIN:?} and is left behind");
             abort.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_stage::secret::SealKey;
+    use sightline_wire::SourceUrl;
+
+    use super::{able, worker_id};
+
+    #[test]
+    fn sealed_sources_go_to_workers_with_their_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = |name: &str| SealKey::load_or_create(&folder.path().join(name)).unwrap();
+        let (ours, theirs, lost) = (key("ours"), key("theirs"), key("lost"));
+        let workers = [worker_id("w1", &ours), worker_id("w2", &theirs), worker_id("w3", &ours), "w4".to_owned()];
+        let sealed = |key: &SealKey| SourceUrl::new(key.seal("rtsp://u:p@h/a"));
+        assert_eq!(able(&sealed(&ours), &workers), [workers[0].clone(), workers[2].clone()]);
+        assert_eq!(able(&sealed(&theirs), &workers), [workers[1].clone()]);
+        // Nobody has it: one of them says so.
+        assert_eq!(able(&sealed(&lost), &workers), workers);
+        assert_eq!(able(&SourceUrl::new("rtsp://h/a"), &workers), workers);
     }
 }

@@ -1,8 +1,9 @@
 //! The element that brings the bytes of a source.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use gio::prelude::*;
+use gst::glib;
 use gst::prelude::*;
 use gstreamer as gst;
 use sightline_wire::{CameraState, Transport};
@@ -10,19 +11,24 @@ use sightline_wire::{CameraState, Transport};
 use crate::outage::Outage;
 use crate::pipeline::{broken, element};
 use crate::source::Source;
+use crate::trust::Trust;
 
 /// Jitter that is smoothed: what it costs in delay it saves in broken pictures.
 const RTSP_LATENCY_MS: u32 = 200;
 
-/// The element, and whether its pads come later. `distrusted` is set when a camera shows a certificate that this system does not
-/// trust; it is then refused.
+/// The element, and whether its pads come later. `distrusted` says why, when a camera's certificate is refused.
 pub(crate) fn origin(
     source: &Source,
     transport: Transport,
-    distrusted: &Arc<AtomicBool>,
+    trust: &Trust,
+    distrusted: &Arc<OnceLock<&'static str>>,
 ) -> Result<(gst::Element, bool), Outage> {
     match source {
-        Source::Rtsp { url, login } => Ok((rtsp(url, login.as_ref(), transport, distrusted)?, true)),
+        Source::Rtsp { url, login } => {
+            let element = rtsp(url, login.as_ref(), transport)?;
+            judge_certificates(&element, trust, distrusted);
+            Ok((element, true))
+        }
         Source::File(path) => {
             let element = element("filesrc")?;
             let path = path.to_str().ok_or_else(|| Outage::new(CameraState::NotFound, "the path is no UTF-8"))?;
@@ -47,12 +53,7 @@ pub(crate) fn origin(
     }
 }
 
-fn rtsp(
-    url: &str,
-    login: Option<&(String, String)>,
-    transport: Transport,
-    distrusted: &Arc<AtomicBool>,
-) -> Result<gst::Element, Outage> {
+fn rtsp(url: &str, login: Option<&(String, String)>, transport: Transport) -> Result<gst::Element, Outage> {
     let element = element("rtspsrc")?;
     element.set_property("location", url);
     element.set_property("latency", RTSP_LATENCY_MS);
@@ -65,13 +66,32 @@ fn rtsp(
         let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
         Some((media.as_deref() == Some("video")).to_value())
     });
-    // Asked only about certificates that do not pass; the error that follows says nothing of it.
-    let distrusted = Arc::clone(distrusted);
-    element.connect("accept-certificate", false, move |_| {
-        distrusted.store(true, Ordering::Relaxed);
-        Some(false.to_value())
-    });
     Ok(element)
+}
+
+/// It is asked only about certificates that the system does not accept; the error that follows a refusal says nothing of it.
+fn judge_certificates(element: &gst::Element, trust: &Trust, distrusted: &Arc<OnceLock<&'static str>>) {
+    let (trust, distrusted) = (trust.clone(), Arc::clone(distrusted));
+    element.connect("accept-certificate", false, move |values| {
+        let verdict = judge(&trust, values);
+        if let Err(reason) = verdict {
+            // The first reason stays.
+            let _first = distrusted.set(reason);
+        }
+        Some(verdict.is_ok().to_value())
+    });
+}
+
+/// The signal's values are the element, the connection, the certificate and its flaws.
+fn judge(trust: &Trust, values: &[glib::Value]) -> Result<(), &'static str> {
+    let [_, connection, certificate, flaws] = values else { return Err("the camera's certificate cannot be read") };
+    let connection = connection.get::<gio::TlsConnection>().ok();
+    let client = connection.and_then(|connection| connection.dynamic_cast::<gio::TlsClientConnection>().ok());
+    let server = client.and_then(|client| client.server_identity());
+    match (certificate.get::<gio::TlsCertificate>(), flaws.get::<gio::TlsCertificateFlags>()) {
+        (Ok(certificate), Ok(flaws)) => trust.judge(&certificate, server.as_ref(), flaws),
+        _ => Err("the camera's certificate cannot be read"),
+    }
 }
 
 fn set_login(element: &gst::Element, login: Option<&(String, String)>) {

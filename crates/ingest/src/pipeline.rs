@@ -1,7 +1,7 @@
 //! One GStreamer pipeline: a source, whatever decodes it, and our sink for planar pictures.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -14,11 +14,14 @@ use crate::origin::origin;
 use crate::outage::Outage;
 use crate::sink::{OnPicture, sink};
 use crate::source::Source;
+use crate::trust::Trust;
 
 /// How a source is played.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PlayOptions {
+pub(crate) struct PlayOptions<'a> {
     pub(crate) transport: Transport,
+    /// Certificates that are accepted beside the system's.
+    pub(crate) trust: &'a Trust,
     /// Of the decoder.
     pub(crate) decode_threads: u32,
     /// A file in real time instead of as fast as its frames are taken.
@@ -42,13 +45,13 @@ pub(crate) struct Pipeline {
     has_video: Arc<AtomicBool>,
     /// Coded pictures before the first key frame.
     skipped: Arc<AtomicU64>,
-    /// The camera's certificate was refused.
-    distrusted: Arc<AtomicBool>,
+    /// Why the camera's certificate was refused.
+    distrusted: Arc<OnceLock<&'static str>>,
 }
 
 impl Pipeline {
     /// Builds and starts it. `on_picture` is called on the decoder's thread.
-    pub(crate) fn play(source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<Self, Outage> {
+    pub(crate) fn play(source: &Source, options: PlayOptions<'_>, on_picture: OnPicture) -> Result<Self, Outage> {
         gst::init().map_err(|_| Outage::new(CameraState::Unsupported, "GStreamer is not installed properly"))?;
         let pipeline = gst::Pipeline::new();
         let (has_video, skipped, distrusted) = (Arc::default(), Arc::default(), Arc::default());
@@ -75,13 +78,10 @@ impl Pipeline {
         let message = bus.pop_filtered(&ENDS).or_else(|| bus.timed_pop_filtered(wait, &ENDS))?;
         let has_video = self.has_video.load(Ordering::Relaxed);
         Some(match message.view() {
-            gst::MessageView::Error(_) if self.distrusted.load(Ordering::Relaxed) => {
-                let detail = "the camera's certificate is not trusted by this system";
-                PipelineEvent::Failed(Outage::new(CameraState::Unreachable, detail))
-            }
-            gst::MessageView::Error(error) => {
-                PipelineEvent::Failed(Outage::of(&error.error(), error.debug().as_deref(), &self.source, has_video))
-            }
+            gst::MessageView::Error(error) => PipelineEvent::Failed(match self.distrusted.get() {
+                Some(reason) => Outage::new(CameraState::Unreachable, *reason),
+                None => Outage::of(&error.error(), error.debug().as_deref(), &self.source, has_video),
+            }),
             _ if self.source.is_file() && !has_video => PipelineEvent::Failed(Outage::no_video()),
             _ => PipelineEvent::Ended,
         })
@@ -92,7 +92,12 @@ impl Pipeline {
         self.skipped.load(Ordering::Relaxed)
     }
 
-    fn add_tail(&self, source: &Source, options: PlayOptions, on_picture: OnPicture) -> Result<gst::Element, Outage> {
+    fn add_tail(
+        &self,
+        source: &Source,
+        options: PlayOptions<'_>,
+        on_picture: OnPicture,
+    ) -> Result<gst::Element, Outage> {
         let convert = element("videoconvert")?;
         let sink = sink(on_picture, Arc::clone(&self.has_video), source.is_file(), options.real_time);
         let sink = sink.upcast::<gst::Element>();
@@ -101,11 +106,11 @@ impl Pipeline {
         Ok(convert)
     }
 
-    fn add_source(&self, source: &Source, options: PlayOptions, tail: &gst::Element) -> Result<(), Outage> {
+    fn add_source(&self, source: &Source, options: PlayOptions<'_>, tail: &gst::Element) -> Result<(), Outage> {
         if let Source::Test { width, height, fps } = *source {
             return self.add_test(width, height, fps, tail);
         }
-        let (origin, dynamic) = origin(source, options.transport, &self.distrusted)?;
+        let (origin, dynamic) = origin(source, options.transport, options.trust, &self.distrusted)?;
         let decoder = decoder(options.decode_threads, &self.skipped)?;
         add(&self.pipeline, &[&origin, &decoder])?;
         if dynamic {

@@ -11,6 +11,7 @@ use crate::pipeline::{Pipeline, PipelineEvent, PlayOptions};
 use crate::sample;
 use crate::sink::Picture;
 use crate::source::Source;
+use crate::trust::Trust;
 
 /// What a source delivers.
 #[derive(Clone, Debug)]
@@ -28,10 +29,14 @@ pub struct ProbeReport {
 /// Opens `source` and watches it for two seconds. Blocks.
 ///
 /// # Errors
-/// [`Outage`] with the reason why there is no picture within `patience`.
-pub fn probe(source: &Source, transport: Transport, patience: Duration) -> Result<ProbeReport, Outage> {
+/// [`Outage`] with the reason why there is no picture within `patience`; to find that reason may take some seconds more.
+pub fn probe(source: &Source, transport: Transport, trust: &Trust, patience: Duration) -> Result<ProbeReport, Outage> {
+    let options = PlayOptions { transport, trust, decode_threads: 1, real_time: true };
+    watch(source, options, patience).map_err(|outage| outage.explained(source, || true))
+}
+
+fn watch(source: &Source, options: PlayOptions<'_>, patience: Duration) -> Result<ProbeReport, Outage> {
     let started = Instant::now();
-    let options = PlayOptions { transport, decode_threads: 1, real_time: true };
     let (sender, pictures) = mpsc::sync_channel::<Picture>(64);
     let pipeline = Pipeline::play(source, options, Box::new(move |picture| sender.try_send(picture).is_ok()))?;
     let first = loop {
@@ -44,7 +49,11 @@ pub fn probe(source: &Source, transport: Transport, patience: Duration) -> Resul
                 return Err(Outage::new(CameraState::Ended, "it ended before its first picture"));
             }
             None if started.elapsed() > patience => {
-                return Err(Outage::silence(source, format!("no picture within {} s", patience.as_secs())));
+                // Whoever sends something that no picture can begin with is there, and nothing is to be looked for.
+                let came = pipeline.skipped() > 0;
+                let awaited = if came { "key frame" } else { "picture" };
+                let silence = Outage::silence(source, format!("no {awaited} within {} s", patience.as_secs()));
+                return Err(Outage { vague: !came, ..silence });
             }
             None => {}
         }

@@ -6,9 +6,8 @@ mod common;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use common::{Cameras, PATIENCE, STALL, assert_in_order, live, media, rate, rtsp, spread, watched};
-use sightline_ingest::{Source, probe};
-use sightline_testkit::RtspProcess;
+use common::{Cameras, PATIENCE, STALL, assert_in_order, live, rate, rtsp, spread, watched};
+use sightline_ingest::{Source, Trust, probe};
 use sightline_testkit::process::free_port;
 use sightline_wire::{CameraSpec, CameraState, CaptureMode, ClockSource, Transport};
 
@@ -67,7 +66,7 @@ async fn a_viewer_that_comes_late_waits_for_a_whole_picture() {
     let cameras = Cameras::start(std::slice::from_ref(&first)).await;
     cameras.until_more("first", 5).await;
     let url = server.url("lobby");
-    let look = move || probe(&Source::parse(&url).unwrap(), Transport::Tcp, PATIENCE);
+    let look = move || probe(&Source::parse(&url).unwrap(), Transport::Tcp, &Trust::default(), PATIENCE);
     let probing = tokio::task::spawn_blocking(look);
     cameras.want(&[first, watched("second", server.url("lobby"))]);
     let log = cameras.until("the second viewer", PATIENCE, |log| log.count("second") >= 3).await;
@@ -93,8 +92,8 @@ async fn what_is_not_there_is_told_apart() {
     let cameras = Cameras::start(&specs).await;
     let expected = [
         ("elsewhere", CameraState::NotFound, "nothing at this address or path"),
-        ("closed", CameraState::Unreachable, "nobody answers"),
-        ("nameless", CameraState::Unreachable, "nobody answers"),
+        ("closed", CameraState::Unreachable, "nobody listens on port"),
+        ("nameless", CameraState::Unreachable, "the host name cannot be resolved"),
     ];
     // Twice each: they are tried again.
     let enough = |log: &common::Log| expected.iter().all(|(camera, ..)| log.states(camera).len() >= 4);
@@ -119,8 +118,8 @@ async fn a_listener_that_stays_silent_is_given_up_and_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let connections = std::thread::spawn(move || {
-        // Kept open, without a word.
-        [listener.accept().unwrap(), listener.accept().unwrap()].len()
+        // Kept open, without a word: of one attempt there are three, two of which are looks at the reason.
+        [(); 4].map(|()| listener.accept().unwrap()).len()
     });
     let started = Instant::now();
     let cameras = Cameras::start(&[watched("mute", format!("rtsp://127.0.0.1:{port}/lobby"))]).await;
@@ -132,24 +131,7 @@ async fn a_listener_that_stays_silent_is_given_up_and_tried_again() {
     let (took, _) = cameras.stop().await;
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(log.events("mute"), ["offline"]);
-    assert_eq!(connections.join().unwrap(), 2);
-}
-
-/// A certificate that nobody has signed is refused, with a word that helps, and nothing is sent before.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_untrusted_certificate_is_refused() {
-    let server = RtspProcess::start_with_tls(&[("lobby".to_owned(), media::clip())]).unwrap();
-    // The server itself is in order: whoever does not look at the certificate gets the picture.
-    media::launch(&format!(
-        "rtspsrc location={} protocols=tcp tls-validation-flags=0 ! rtph264depay ! h264parse ! fakesink num-buffers=5",
-        server.url("lobby")
-    ));
-    let cameras = Cameras::start(&[watched("lobby", server.url("lobby"))]).await;
-    let log = cameras.until_state("lobby", CameraState::Unreachable).await;
-    cameras.stop().await;
-    let said = log.last("lobby", CameraState::Unreachable).unwrap().detail;
-    assert!(said.contains("certificate is not trusted"), "{said}");
-    assert_eq!(log.count("lobby"), 0);
+    assert_eq!(connections.join().unwrap(), 4);
 }
 
 /// Every frame of it counts, and whoever takes them is slow: the camera waits for us, not we for it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::http::{Manners, MjpegCamera};
 use common::{Cameras, Log, PATIENCE, STALL, assert_in_order, live, media, rate, rtsp, watched};
-use sightline_ingest::{Outage, ProbeReport, Source, probe};
+use sightline_ingest::{Outage, ProbeReport, Source, Trust, probe};
 use sightline_testkit::process::free_port;
 use sightline_wire::{CameraState, ClockSource, Transport};
 
@@ -121,7 +121,7 @@ async fn what_is_no_source_is_said_and_stops_nobody_else() {
 
 async fn look(source: String, transport: Transport, patience: Duration) -> Result<ProbeReport, Outage> {
     let source = Source::parse(&source).unwrap();
-    tokio::task::spawn_blocking(move || probe(&source, transport, patience)).await.unwrap()
+    tokio::task::spawn_blocking(move || probe(&source, transport, &Trust::default(), patience)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sightline_stage::boot::LogFormat;
+use sightline_wire::{CaptureMode, human_duration};
 
 /// The arguments contradict each other in a way that the parser cannot see. Exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +79,7 @@ pub(crate) enum Command {
     },
     /// Who was seen where and when
     Events(Events),
-    /// Cameras: probe, list, add, remove
+    /// Cameras: probe, list, add, change, remove
     Camera {
         #[command(subcommand)]
         command: Camera,
@@ -135,12 +137,12 @@ impl StageName {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum People {
-    /// Enroll people: a folder with one folder for each, or pictures of one person with --name
+    /// Enroll people: a folder with one folder for each, or pictures (or folders of them) of one person with --name
     Enroll {
         /// Whose pictures these are
         #[arg(long)]
         name: Option<String>,
-        /// DIR (with DIR/name/*.jpg|png), or pictures
+        /// DIR (with DIR/name/*.jpg|png); with --name pictures, or folders of pictures
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
@@ -169,12 +171,12 @@ pub(crate) enum People {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Go on as they happen
+    /// Those from now on as they happen, until Ctrl-C; waits for a server that is away
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Only those after this number
-    #[arg(long, default_value_t = 0, value_name = "CURSOR")]
-    pub(crate) after: u64,
+    /// Only those after this number [default: 0, which is all; with --follow the newest]
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,18 +197,65 @@ pub(crate) enum Camera {
         id: String,
         /// As in the configuration
         source: String,
-        /// Frames a second that are kept
-        #[arg(long, default_value_t = 5.0)]
-        fps: f64,
-        /// RTP over udp instead of tcp
+        #[command(flatten)]
+        settings: CameraSettings,
+    },
+    /// Change a camera that was added; what is not given stays as it is
+    Change {
+        /// Its id
+        id: String,
+        /// As in the configuration
         #[arg(long)]
-        udp: bool,
+        source: Option<String>,
+        #[command(flatten)]
+        settings: CameraSettings,
     },
     /// Remove a camera
     Remove {
         /// Its id
         id: String,
     },
+}
+
+/// What is said of a camera beside its source, as in the configuration.
+#[derive(Debug, Default, PartialEq, Args)]
+pub(crate) struct CameraSettings {
+    /// Frames a second that are kept; a new camera has 5
+    #[arg(long)]
+    pub(crate) fps: Option<f64>,
+    /// What happens when the detectors are slower than the camera; a new camera is live
+    #[arg(long)]
+    pub(crate) mode: Option<Mode>,
+    /// After so long without a frame it is opened anew; a new camera has 5s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) stall: Option<Duration>,
+    /// RTP over udp
+    #[arg(long)]
+    pub(crate) udp: bool,
+    /// RTP over tcp, as a new camera has it
+    #[arg(long, conflicts_with = "udp")]
+    pub(crate) tcp: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// The newest frame wins, older ones are dropped
+    Live,
+    /// Every sampled frame is analysed; the source waits
+    Complete,
+}
+
+impl From<Mode> for CaptureMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => Self::Live,
+            Mode::Complete => Self::Complete,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    human_duration::parse(text).ok_or_else(|| "write a number with ms, s, m or h, as in 5s".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -290,7 +339,7 @@ mod tests {
     use clap::CommandFactory as _;
     use clap::Parser as _;
 
-    use super::{Arguments, Command, StageName};
+    use super::{Arguments, Camera, CameraSettings, Command, Mode, StageName};
 
     #[test]
     fn the_definition_is_consistent() {
@@ -304,6 +353,26 @@ mod tests {
             matches!(&arguments.command, Command::Worker { stages } if *stages == [StageName::Ingest, StageName::Detect])
         );
         assert!(Arguments::try_parse_from(["sightline", "worker"]).is_err());
+    }
+
+    #[test]
+    fn settings_of_a_camera_are_taken_as_the_configuration_has_them() {
+        let settings = |words: &str| {
+            let line = format!("sightline camera change lobby {words}");
+            let parsed = Arguments::try_parse_from(line.split_whitespace());
+            parsed.map(|arguments| match arguments.command {
+                Command::Camera { command: Camera::Change { settings, .. } } => settings,
+                _ => panic!("another command"),
+            })
+        };
+        let all = settings("--fps 2 --mode complete --stall 1500ms --udp").unwrap();
+        let stall = Some(std::time::Duration::from_millis(1500));
+        let wanted = CameraSettings { fps: Some(2.0), mode: Some(Mode::Complete), stall, udp: true, tcp: false };
+        assert_eq!(all, wanted);
+        assert_eq!(settings("").unwrap(), CameraSettings::default());
+        for wrong in ["--mode slow", "--stall 5", "--stall soon", "--udp --tcp"] {
+            assert!(settings(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

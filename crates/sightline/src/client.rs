@@ -40,10 +40,26 @@ pub(crate) struct Refused {
     pub(crate) reason: Option<String>,
 }
 
+/// Whether the server may well answer the same question later: it cannot be reached, its answer broke off, or it cannot answer now.
+pub(crate) fn is_away(error: &anyhow::Error) -> bool {
+    use ureq::Error::{ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return refused.status >= 500 || refused.status == 429;
+    }
+    let broken = error.downcast_ref::<ureq::Error>();
+    matches!(broken, Some(Io(_) | Timeout(_) | HostNotFound | ConnectionFailed | Protocol(_)))
+}
+
+/// Of a server, without the slash at its end; `localhost:8080` will do.
+pub(crate) fn address(server: &str) -> String {
+    let scheme = if server.contains("://") { "" } else { "http://" };
+    format!("{scheme}{}", server.trim_end_matches('/'))
+}
+
 impl Client {
     pub(crate) fn new(arguments: &Arguments) -> Self {
         let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-        Self { agent: agent.into(), base: format!("{}/api/v1", arguments.server.trim_end_matches('/')) }
+        Self { agent: agent.into(), base: format!("{}/api/v1", address(&arguments.server)) }
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -52,6 +68,10 @@ impl Client {
 
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         self.read(self.agent.post(self.url(path)).send_json(body))
+    }
+
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.read(self.agent.put(self.url(path)).send_json(body))
     }
 
     pub(crate) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {

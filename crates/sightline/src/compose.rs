@@ -1,6 +1,6 @@
 //! From stages to a process: which arrows are memory and which NATS, who is started, and in which order it ends.
 
-mod cameras;
+pub(crate) mod cameras;
 mod gallery;
 mod models;
 mod stages;
@@ -122,7 +122,7 @@ pub(crate) fn run(config: Config, layout: Layout) -> Result<()> {
 async fn process(config: Config, resolved: Resolved, layout: Layout) -> Result<()> {
     let shutdown = Shutdown::on_signals()?;
     let exporter = sightline_stage::metrics::install(env!("CARGO_PKG_VERSION"))?;
-    let health = Health::new();
+    let health = Health::new().of_site(&config.site);
     let starting = health.check("start");
     let listen = config.http.listen.clone();
     let listener = tokio::net::TcpListener::bind(&listen).await.with_context(|| {
@@ -233,6 +233,9 @@ async fn work(process: &Arc<Process>, shutdown: &Shutdown, starting: &health::Ch
     }
     if process.has(StageName::Ingest) {
         parts.push(cameras::start(process)?);
+    }
+    for stage in &process.stages {
+        process.services().answer_for(stage.as_str(), shutdown.clone()).await?;
     }
     starting.set(true, "started");
     parts.reverse();

@@ -5,9 +5,11 @@
 //! references are kept and replaced by the ingest worker that opens the camera.
 
 mod error;
+mod place;
 mod print;
 pub(crate) mod reference;
 mod resolve;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sightline_infer::Device;
+use sightline_ingest::Source;
 use sightline_stage::secret::{SealKey, Secret};
 use sightline_wire::{CameraSpec, human_duration};
 
@@ -134,11 +137,13 @@ impl Default for ModelsSection {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct IngestSection {
     pub(crate) decode_threads: u32,
+    /// PEM file: certificates of cameras that are accepted beside the system's.
+    pub(crate) trust: Option<PathBuf>,
 }
 
 impl Default for IngestSection {
     fn default() -> Self {
-        Self { decode_threads: 1 }
+        Self { decode_threads: 1, trust: None }
     }
 }
 
@@ -238,8 +243,11 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Auto<T> {
         if value == "auto" {
             return Ok(Self::Auto);
         }
-        let shown = value.to_string();
-        let wrong = |_| serde::de::Error::custom(format!("{shown} is neither a number nor auto"));
+        let shown = value.as_str().map_or_else(|| value.to_string(), words::quoted);
+        let wrong = |error: serde_json::Error| {
+            let expected = words::expected(&error);
+            serde::de::Error::custom(format!("{shown} is neither {expected} nor auto"))
+        };
         serde_json::from_value(value).map(Self::Set).map_err(wrong)
     }
 }
@@ -251,7 +259,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(ConfigError::Read { file: file.to_owned(), source }),
+        Err(error) => return Err(ConfigError::read(file, &error)),
     };
     parse(file, &text, &reference::Environment)
 }
@@ -263,23 +271,47 @@ fn parse(file: &Path, text: &str, references: &dyn reference::References) -> Res
         value = Value::Object(serde_json::Map::new());
     }
     reference::replace(&mut value, references)
-        .map_err(|error| ConfigError::Reference { file: file.to_owned(), error })?;
-    let config: Config = serde_path_to_error::deserialize(value).map_err(|e| ConfigError::value(file, &e))?;
-    check(file, &config)?;
+        .map_err(|dangling| ConfigError::value(file, text, &dangling.key, dangling.reason))?;
+    let config: Config =
+        serde_path_to_error::deserialize(&value).map_err(|e| ConfigError::serde(file, text, &value, &e))?;
+    check(file, text, &config)?;
     Ok(config)
 }
 
-fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
-    let refuse =
-        |key: &str, reason: String| Err(ConfigError::Value { file: file.to_owned(), key: key.to_owned(), reason });
+/// The cameras that cannot be opened from here, each with its key, why, and the way out: what their sources refer to is not there, or
+/// leads to no source. Loading does not refuse them, because they may be ingested elsewhere, and one must not keep the others from
+/// being seen.
+pub(crate) fn cameras_amiss(config: &Config, references: &dyn reference::References) -> Vec<String> {
+    let amiss = |(index, camera): (usize, &CameraSpec)| {
+        let reason = source_amiss(camera, references).err()?;
+        Some(format!("cameras[{index}].source of camera \"{}\": {reason}", camera.id))
+    };
+    config.cameras.iter().enumerate().filter_map(amiss).collect()
+}
+
+fn source_amiss(camera: &CameraSpec, references: &dyn reference::References) -> Result<(), String> {
+    let text = reference::expand(camera.source.expose(), references)
+        .map_err(|reason| format!("{reason}: set it where this camera is ingested, or mend the source"))?;
+    match Source::parse(&text).map_err(|error| format!("{error}: mend the source, or what it refers to"))? {
+        // As it is written: what it refers to is not repeated.
+        Source::File(path) if !path.exists() => {
+            let file = &camera.source;
+            Err(format!("there is no file {file}: put it where this camera is ingested, or mend the source"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(file: &Path, text: &str, config: &Config) -> Result<(), ConfigError> {
+    let refuse = |key: &str, reason: String| Err(ConfigError::value(file, text, key, reason));
     if config.http.listen.parse::<std::net::SocketAddr>().is_err() {
         return refuse(
             "http.listen",
-            format!("\"{}\" is no address with a port, as in 127.0.0.1:8080", config.http.listen),
+            format!("{} is no address with a port, as in 127.0.0.1:8080", words::quoted(&config.http.listen)),
         );
     }
     if !is_token(&config.site) {
-        let reason = format!("\"{}\" is not 1 to 64 letters, digits, `-` and `_`", config.site);
+        let reason = format!("{} is not 1 to 64 letters, digits, `-` and `_`", words::quoted(&config.site));
         return refuse("site", reason);
     }
     if let Some(Err(error)) = config.secret_key.as_ref().map(|key| SealKey::from_base64(key.expose())) {
@@ -304,7 +336,8 @@ fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
             );
         }
         if let Err(reason) = camera.check() {
-            return refuse(&format!("cameras[{index}]"), reason);
+            let (key, rule) = reason.split_once(": ").unwrap_or(("source", &reason));
+            return refuse(&format!("cameras[{index}].{key}"), rule.to_owned());
         }
     }
     Ok(())

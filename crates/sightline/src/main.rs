@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     sightline_stage::boot::init_logging(arguments.log.into());
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::reader_has_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&format!("{error:#}"));
             ExitCode::from(if error.chain().any(is_usage) { USAGE } else { FAILED })

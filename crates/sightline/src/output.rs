@@ -4,9 +4,25 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-/// One line to standard output. A reader that has gone away, as `head` does, ends the program quietly with an error.
+/// Whoever read standard output has gone away, as `head` does when it has enough. That ends the command, but is no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output any more")]
+struct ReaderGone;
+
+/// One line to standard output.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    writeln!(io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    })
+}
+
+/// Whether a command ended only because nobody reads what it prints. A connection that broke is another thing.
+pub(crate) fn reader_has_gone(error: &anyhow::Error) -> bool {
+    let inner = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<ReaderGone>())
+    };
+    error.chain().any(inner)
 }
 
 /// One line to standard error.

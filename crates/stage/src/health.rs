@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -32,6 +32,7 @@ struct Inner {
     beats: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
     began: Instant,
     started: AtomicBool,
+    site: OnceLock<String>,
 }
 
 impl Default for Health {
@@ -41,6 +42,7 @@ impl Default for Health {
             beats: Mutex::default(),
             began: Instant::now(),
             started: AtomicBool::new(false),
+            site: OnceLock::new(),
         };
         Self(Arc::new(inner))
     }
@@ -92,6 +94,13 @@ impl Health {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of which site the process is, for those who ask `?verbose`.
+    #[must_use]
+    pub fn of_site(self, site: &str) -> Self {
+        self.0.site.get_or_init(|| site.to_owned());
+        self
     }
 
     /// Adds a check that does not hold yet.
@@ -151,7 +160,8 @@ impl Health {
             .iter()
             .map(|(name, (holds, detail))| (name.clone(), serde_json::json!({"ok": holds, "detail": detail})))
             .collect();
-        serde_json::json!({"ready": self.is_ready(), "live": self.is_live(), "checks": checks, "hanging": self.hanging()})
+        let (site, ready, live) = (self.0.site.get(), self.is_ready(), self.is_live());
+        serde_json::json!({"site": site, "ready": ready, "live": live, "checks": checks, "hanging": self.hanging()})
     }
 }
 
@@ -225,6 +235,12 @@ mod tests {
         waiting.beat();
         assert_eq!(health.hanging_at(late), ["detect-0", "detect-1"]);
         drop(busy);
+    }
+
+    #[test]
+    fn the_site_is_told() {
+        assert_eq!(Health::new().of_site("hall").describe()["site"], "hall");
+        assert!(Health::new().describe()["site"].is_null());
     }
 
     #[test]

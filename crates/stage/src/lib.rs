@@ -14,6 +14,7 @@ pub mod members;
 pub mod metrics;
 pub mod mirror;
 mod outbox;
+pub mod roll_call;
 mod run;
 pub mod secret;
 pub mod service;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, AeadCore as _, KeyInit as _, OsRng};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use uuid::Uuid;
 
 /// What sealed texts begin with.
 const PREFIX: &str = "sealed:v1:";
@@ -97,13 +98,21 @@ impl SealKey {
         Self::from_base64(&std::fs::read_to_string(path).map_err(failed)?)
     }
 
+    /// Names the key without telling anything of it: sealed texts bear it, so that others know who can open them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut name = Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.0).simple().to_string();
+        name.truncate(8);
+        name
+    }
+
     /// Seals a text.
     #[must_use]
     pub fn seal(&self, text: &str) -> String {
         let nonce = ChaCha20Poly1305::generate_nonce(&mut OsRng);
         // Encrypting can only fail for texts of more than 256 GB.
         let sealed = ChaCha20Poly1305::new(&self.0).encrypt(&nonce, text.as_bytes()).unwrap_or_default();
-        format!("{PREFIX}{}", STANDARD.encode([nonce.as_slice(), &sealed].concat()))
+        format!("{PREFIX}{}.{}", STANDARD.encode([nonce.as_slice(), &sealed].concat()), self.fingerprint())
     }
 
     /// Opens a sealed text; a text that is not sealed is returned as it is.
@@ -112,6 +121,8 @@ impl SealKey {
     /// [`SecretError::Open`].
     pub fn open(&self, text: &str) -> Result<String, SecretError> {
         let Some(body) = text.strip_prefix(PREFIX) else { return Ok(text.to_owned()) };
+        // The first ones did not name their key.
+        let (body, _) = body.split_once('.').unwrap_or((body, ""));
         let bytes = STANDARD.decode(body).map_err(|_| SecretError::Open)?;
         let (nonce, sealed) = bytes.split_at_checked(12).ok_or(SecretError::Open)?;
         let plain = ChaCha20Poly1305::new(&self.0).decrypt(Nonce::from_slice(nonce), sealed);
@@ -156,11 +167,17 @@ pub fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
+/// The fingerprint of the key that sealed a text; `None` for one that is not sealed, or does not say.
+#[must_use]
+pub fn key_of(text: &str) -> Option<&str> {
+    text.strip_prefix(PREFIX)?.split_once('.').map(|(_, key)| key)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{SealKey, Secret, is_sealed};
+    use super::{SealKey, Secret, is_sealed, key_of};
 
     #[test]
     fn sealed_texts_open_with_their_key_only() {
@@ -173,10 +190,16 @@ mod tests {
         assert_eq!(again.open(&sealed).unwrap(), "rtsp://u:p@h/");
         assert!(other.open(&sealed).is_err());
         let mut changed = sealed.clone().into_bytes();
-        let last = changed.len() - 3;
+        let last = sealed.find('.').unwrap() - 3;
         changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
         assert!(key.open(std::str::from_utf8(&changed).unwrap()).is_err());
         assert_eq!(key.open("plain").unwrap(), "plain");
+        // It says which key it needs, and one that does not say opens as well.
+        assert_eq!(key_of(&sealed), Some(key.fingerprint().as_str()));
+        assert_eq!((key.fingerprint(), key_of("a.b")), (again.fingerprint(), None));
+        assert_ne!(key.fingerprint(), other.fingerprint());
+        let (older, _) = sealed.split_once('.').unwrap();
+        assert_eq!((key.open(older).unwrap().as_str(), key_of(older)), ("rtsp://u:p@h/", None));
     }
 
     #[test]

@@ -223,3 +223,27 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
+
+/// To read without leaving a trace. Where nobody has the file open, the log and its index are not there: opened as usual, even only
+/// for reading, SQLite would make them, owned by whoever looks.
+///
+/// # Errors
+/// Also for a log without its index, as a copy has it: what is in the log belongs to the file, and cannot be read without a trace.
+pub(crate) fn connect_to_look(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::metadata(&name)
+    };
+    let log = beside("-wal");
+    if log.is_ok() && beside("-shm").is_ok() {
+        return Ok(Connection::open_with_flags(path, flags)?);
+    }
+    if log.is_ok_and(|log| log.len() > 0) {
+        let reason = "it was not closed cleanly, or was copied while it was open: start the server once".to_owned();
+        return Err(StoreError::File { path: path.to_owned(), reason });
+    }
+    let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Ok(Connection::open_with_flags(format!("file:{name}?immutable=1"), flags | OpenFlags::SQLITE_OPEN_URI)?)
+}

@@ -129,18 +129,9 @@ CREATE INDEX idempotency_by_time ON idempotency (at_ns);
 
 /// Brings the file to [`VERSION`]; a new one gets all tables.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let path = std::path::PathBuf::new;
     // Immediate: two processes that start together must not both migrate.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let application: i64 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && (application != 0 || found != 0 || tables != 0) {
-        return Err(StoreError::NotOurs { path: path() });
-    }
-    if found > VERSION {
-        return Err(StoreError::NewerSchema { path: path(), found, supported: VERSION });
-    }
+    let found = recognise(&transaction)?;
     for step in MIGRATIONS.iter().skip(found as usize) {
         transaction.execute_batch(step)?;
     }
@@ -150,4 +141,19 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// The version of a file of ours; 0 for an empty one.
+pub(crate) fn recognise(connection: &Connection) -> Result<u32, StoreError> {
+    let path = std::path::PathBuf::new;
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && (application != 0 || found != 0 || tables != 0) {
+        return Err(StoreError::NotOurs { path: path() });
+    }
+    if found > VERSION {
+        return Err(StoreError::NewerSchema { path: path(), found, supported: VERSION });
+    }
+    Ok(found)
 }

@@ -1,13 +1,16 @@
 //! Enrolled vectors: one embedder's, read in one sweep to rebuild the index.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sightline_wire::service::{NewTemplate, Template};
 use sightline_wire::{PersonId, Utc};
 
-use crate::connection::Store;
+use crate::connection::{Store, connect_to_look};
 use crate::error::StoreError;
 use crate::idempotency::Keyed;
 use crate::people::{bump_generation, find_person};
+use crate::schema;
 use crate::vector::{check_unit_vector, from_blob, to_blob};
 
 /// Longest note on where a template came from, bytes.
@@ -76,12 +79,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::OtherModel`], which names both and the way out.
     pub fn check_gallery_model(&self, embedder: &str) -> Result<(), StoreError> {
-        match self.gallery_model()? {
-            Some(gallery) if gallery.name != embedder => {
-                Err(StoreError::OtherModel { gallery: gallery.name, offered: embedder.to_owned() })
+        refuse_other(self.gallery_model()?, embedder)
+    }
+
+    /// [`Store::check_gallery_model`] of a file that is only looked at, whoever has it open: nothing is made, changed or locked.
+    ///
+    /// # Errors
+    /// As [`Store::check_gallery_model`], and those of a file that [`Store::open`] would refuse.
+    pub fn check_gallery_model_of(path: &Path, embedder: &str) -> Result<(), StoreError> {
+        let look = || {
+            let connection = connect_to_look(path)?;
+            match schema::recognise(&connection)? {
+                0 => Ok(()),
+                _ => refuse_other(gallery_model(&connection)?, embedder),
             }
-            _ => Ok(()),
-        }
+        };
+        look().map_err(|error: StoreError| error.at(path))
     }
 
     /// Hands every template to `visit`, in the order of enrollment, and returns the generation of the gallery that they
@@ -149,6 +162,15 @@ pub(crate) fn insert_template(
         ])?;
     let id = u64::try_from(transaction.last_insert_rowid()).unwrap_or_default();
     Ok(Template { id, person: new.person })
+}
+
+fn refuse_other(gallery: Option<GalleryModel>, embedder: &str) -> Result<(), StoreError> {
+    match gallery {
+        Some(gallery) if gallery.name != embedder => {
+            Err(StoreError::OtherModel { gallery: gallery.name, offered: embedder.to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn gallery_model(connection: &Connection) -> Result<Option<GalleryModel>, StoreError> {

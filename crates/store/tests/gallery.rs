@@ -141,6 +141,61 @@ fn another_models_template_is_refused_naming_both_and_the_way_out() {
 }
 
 #[test]
+fn a_file_that_is_only_looked_at_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a b?c#d%20.db");
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(Store::check_gallery_model_of(&path, "dlib@bbb").is_err() && files() == 0);
+    let store = Store::open(&path).unwrap();
+    Store::check_gallery_model_of(&path, "dlib@bbb").unwrap();
+    let ann = person(&store, "Ann");
+    store.add_template(&template(ann.id, "facenet@aaa", unit(1, 8)), NOW).unwrap();
+    let check = || {
+        Store::check_gallery_model_of(&path, "facenet@aaa").unwrap();
+        let text = Store::check_gallery_model_of(&path, "dlib@bbb").unwrap_err().to_string();
+        assert!(text.contains("facenet@aaa") && text.contains("dlib@bbb"), "{text}");
+    };
+    // While it is open, what is still in the log counts; afterwards there is no log, and none is made.
+    check();
+    store.add_template(&template(ann.id, "facenet@aaa", unit(2, 8)), NOW).unwrap();
+    drop(store);
+    assert_eq!(files(), 1);
+    check();
+    assert_eq!(files(), 1);
+    std::fs::write(&path, "no database, but as long as the head of one, which has a hundred bytes ".repeat(4)).unwrap();
+    let error = Store::check_gallery_model_of(&path, "dlib@bbb").unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("a b?c"), "{error}");
+}
+
+#[test]
+fn a_copy_that_is_not_whole_without_its_log_is_not_judged() {
+    let (folder, store) = new_store();
+    let ann = person(&store, "Ann");
+    store.add_template(&template(ann.id, "facenet@aaa", unit(1, 8)), NOW).unwrap();
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("copy.db");
+    let (from, log) = (store.path().to_str().unwrap(), copies.path().join("copy.db-wal"));
+    std::fs::copy(from, &copy).unwrap();
+    std::fs::copy(format!("{from}-wal"), &log).unwrap();
+    // Whatever the embedder: without the log the copy looks as if nobody were enrolled.
+    for embedder in ["facenet@aaa", "dlib@bbb"] {
+        let error = Store::check_gallery_model_of(&copy, embedder).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, StoreError::File { .. }) && text.contains("start the server once"), "{text}");
+        assert!(text.contains("copy.db"), "{text}");
+    }
+    assert_eq!(std::fs::read_dir(copies.path()).unwrap().count(), 2);
+    drop((store, folder));
+    // What is advised helps.
+    drop(Store::open(&copy).unwrap());
+    Store::check_gallery_model_of(&copy, "facenet@aaa").unwrap();
+    assert!(matches!(Store::check_gallery_model_of(&copy, "dlib@bbb"), Err(StoreError::OtherModel { .. })));
+    // A log that holds nothing keeps nobody from looking.
+    std::fs::write(&log, "").unwrap();
+    Store::check_gallery_model_of(&copy, "facenet@aaa").unwrap();
+}
+
+#[test]
 fn a_merge_moves_everything_and_publishes_an_alias_once() {
     let (_folder, store) = new_store();
     let (ann, anna) = (person(&store, "Ann"), person(&store, "Anna"));

@@ -3,6 +3,7 @@
 //! A clip is taken apart into its encoded pictures once, and these are sent in real time, again and again, with times that only
 //! rise: what a camera sends, without encoding anything. All who watch a camera share one stream.
 
+mod certificate;
 mod clip;
 mod server;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{free_port, program, signal};
+pub use certificate::{AUTHORITY, Certificate};
 pub use clip::with_key_frames;
 pub use server::{Manners, Mount, serve, serve_with};
 
@@ -28,10 +30,17 @@ pub const LISTENING: &str = "listening";
 #[derive(Debug)]
 pub struct RtspProcess {
     mounts: Vec<(String, PathBuf)>,
-    login: Option<(String, String)>,
-    tls: bool,
+    guard: Guard,
     port: u16,
     child: Child,
+}
+
+/// [`Manners`] of a process.
+#[derive(Clone, Debug, Default)]
+struct Guard {
+    login: Option<(String, String)>,
+    digest: bool,
+    tls: Option<Certificate>,
 }
 
 impl Drop for RtspProcess {
@@ -49,7 +58,7 @@ impl RtspProcess {
     /// # Errors
     /// When the server cannot be started.
     pub fn start(mounts: &[(String, PathBuf)]) -> Result<Self> {
-        Self::launch(mounts, None, false)
+        Self::launch(mounts, Guard::default())
     }
 
     /// The same; cameras ask for this user and password.
@@ -57,21 +66,31 @@ impl RtspProcess {
     /// # Errors
     /// When the server cannot be started.
     pub fn start_with_login(mounts: &[(String, PathBuf)], user: &str, password: &str) -> Result<Self> {
-        Self::launch(mounts, Some((user.to_owned(), password.to_owned())), false)
+        let login = Some((user.to_owned(), password.to_owned()));
+        Self::launch(mounts, Guard { login, ..Guard::default() })
     }
 
-    /// The same over TLS, with a certificate for 127.0.0.1 that nobody has signed; [`RtspProcess::url`] is `rtsps`.
+    /// The same; the password is asked for by digest.
     ///
     /// # Errors
     /// When the server cannot be started.
-    pub fn start_with_tls(mounts: &[(String, PathBuf)]) -> Result<Self> {
-        Self::launch(mounts, None, true)
+    pub fn start_with_digest(mounts: &[(String, PathBuf)], user: &str, password: &str) -> Result<Self> {
+        let login = Some((user.to_owned(), password.to_owned()));
+        Self::launch(mounts, Guard { login, digest: true, tls: None })
     }
 
-    fn launch(mounts: &[(String, PathBuf)], login: Option<(String, String)>, tls: bool) -> Result<Self> {
+    /// The same over TLS; [`RtspProcess::url`] is `rtsps`.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub fn start_with_tls(mounts: &[(String, PathBuf)], certificate: Certificate) -> Result<Self> {
+        Self::launch(mounts, Guard { tls: Some(certificate), ..Guard::default() })
+    }
+
+    fn launch(mounts: &[(String, PathBuf)], guard: Guard) -> Result<Self> {
         let port = free_port()?;
-        let child = spawn(mounts, login.as_ref(), tls, port)?;
-        Ok(Self { mounts: mounts.to_vec(), login, tls, port, child })
+        let child = spawn(mounts, &guard, port)?;
+        Ok(Self { mounts: mounts.to_vec(), guard, port, child })
     }
 
     /// The address of a camera, without user and password.
@@ -87,7 +106,7 @@ impl RtspProcess {
     }
 
     const fn scheme(&self) -> &'static str {
-        if self.tls { "rtsps" } else { "rtsp" }
+        if self.guard.tls.is_some() { "rtsps" } else { "rtsp" }
     }
 
     /// `kill -9`: all cameras are gone at once.
@@ -105,7 +124,7 @@ impl RtspProcess {
     /// # Errors
     /// When it cannot be started.
     pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.mounts, self.login.as_ref(), self.tls, self.port)?;
+        self.child = spawn(&self.mounts, &self.guard, self.port)?;
         Ok(())
     }
 
@@ -126,14 +145,17 @@ impl RtspProcess {
     }
 }
 
-fn spawn(mounts: &[(String, PathBuf)], login: Option<&(String, String)>, tls: bool, port: u16) -> Result<Child> {
+fn spawn(mounts: &[(String, PathBuf)], guard: &Guard, port: u16) -> Result<Child> {
     let mut command = Command::new(program("sightline-rtsp")?);
     command.arg("--port").arg(port.to_string());
-    if let Some((user, password)) = login {
+    if let Some((user, password)) = &guard.login {
         command.arg("--login").arg(format!("{user}:{password}"));
     }
-    if tls {
-        command.arg("--tls");
+    if guard.digest {
+        command.arg("--digest");
+    }
+    if let Some(certificate) = guard.tls {
+        command.arg("--tls").arg(certificate.as_str());
     }
     command.args(mounts.iter().map(|(camera, clip)| format!("{camera}={}", clip.display())));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("sightline-rtsp")?;

@@ -197,6 +197,17 @@ pub struct Template {
     pub person: PersonId,
 }
 
+/// A template as it was enrolled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The template.
+    #[serde(flatten)]
+    pub template: Template,
+    /// The nearest other person, where the face is as near as one that would be named: perhaps they are one.
+    #[serde(default)]
+    pub resembles: Option<Candidate>,
+}
+
 /// Vectors to look up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchPeople {
@@ -334,8 +345,13 @@ call!(
     RemovePerson, "people.remove", PersonKey => Nothing
 );
 call!(
+    /// Removes a person of whom nothing is enrolled; anybody else stays, which is a conflict. A call of its own: whoever does not know it
+    /// must not take it for the other.
+    RemoveEmptyPerson, "people.remove_empty", PersonKey => Nothing
+);
+call!(
     /// Enrolls a template.
-    AddTemplate, "people.enroll", NewTemplate => Template
+    AddTemplate, "people.enroll", NewTemplate => Enrolled
 );
 call!(
     /// The people nearest to each vector.

@@ -15,6 +15,7 @@ use crate::cache::workspace;
 const ONLY: &[(&str, &[&str])] = &[
     ("ort", &["sightline-infer"]),
     ("gstreamer*", &["sightline-ingest", "sightline-testkit"]),
+    ("gio", &["sightline-ingest"]),
     ("faiss*", &["sightline-index"]),
     ("rusqlite", &["sightline-store"]),
     ("prost*", &["sightline-wire"]),
@@ -74,11 +75,13 @@ struct Crate {
 
 pub(crate) fn run() -> Result<()> {
     let crates = crates()?;
+    let document = std::fs::read_to_string(workspace().join("ARCHITECTURE.md")).context("ARCHITECTURE.md")?;
     let mut wrong = Vec::new();
     for one in &crates {
         wrong.extend(check_dependencies(one));
         wrong.extend(check_sources(one)?);
         wrong.extend(check_lints(one, &std::fs::read_to_string(one.folder.join("Cargo.toml"))?));
+        wrong.extend(check_metrics(one, &document)?);
     }
     if wrong.is_empty() {
         println!("{} crates keep to the map", crates.len());
@@ -190,6 +193,25 @@ fn check_lints(one: &Crate, manifest: &str) -> Option<String> {
     (!inherits && !may).then(|| format!("{}: has lints of its own, so `unsafe` may not be forbidden in it", one.name))
 }
 
+/// A metric that is not in the document's list is one that nobody finds.
+fn check_metrics(one: &Crate, document: &str) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    collect(&one.folder.join("src"), &mut files)?;
+    let mut wrong = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        let missing = metrics(&text).filter(|name| !document.contains(&format!("`{name}`")));
+        wrong.extend(missing.map(|name| format!("{}: ARCHITECTURE.md does not list the metric `{name}`", one.name)));
+    }
+    Ok(wrong)
+}
+
+/// The metrics that a source names in full, without the beginning that all have.
+fn metrics(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    text.split("\"sightline_").skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name).filter(is_name)
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
@@ -207,11 +229,17 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Crate, check_dependencies, check_lints, check_text};
+    use super::{Crate, check_dependencies, check_lints, check_text, metrics};
 
     fn named(name: &str, dependencies: &[&str]) -> Crate {
         let dependencies = dependencies.iter().map(|&name| name.to_owned()).collect();
         Crate { name: name.to_owned(), dependencies, ..Crate::default() }
+    }
+
+    #[test]
+    fn metrics_are_found_by_their_whole_names() {
+        let text = "counter!(\"sightline_a_total\", \"stage\" => s); // \"sightline_b{x}\" and sightline_c\nF: &str = \"sightline_d\";";
+        assert_eq!(metrics(text).collect::<Vec<_>>(), ["a_total", "d"]);
     }
 
     #[test]

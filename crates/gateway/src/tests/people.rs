@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::house::House;
+use super::services::{face, picture};
 
 const PEOPLE: &str = "/api/v1/people";
 
@@ -26,6 +27,18 @@ fn people_live_from_create_to_remove() {
     house.get(&one).problem(404);
     house.delete(&one).problem(404);
     house.json("PATCH", &one, &json!({"name": "Zoe"})).problem(404);
+}
+
+#[test]
+fn somebody_who_is_to_be_removed_only_empty_stays_with_faces() {
+    let house = House::new();
+    let (ann, bob) = (house.person("Ann"), house.person("Bob"));
+    house.upload(&format!("{PEOPLE}/{bob}/faces"), &picture(&[face(50.0, Some(vec![1.0, 0.0]))])).json(201);
+    house.delete(&format!("{PEOPLE}/{ann}/if-empty")).nothing();
+    house.delete(&format!("{PEOPLE}/{ann}/if-empty")).problem(404);
+    house.delete(&format!("{PEOPLE}/{bob}/if-empty")).problem(409);
+    assert_eq!(house.get(&format!("{PEOPLE}/{bob}")).json(200)["templates"], 1);
+    house.delete(&format!("{PEOPLE}/{bob}")).nothing();
 }
 
 #[test]

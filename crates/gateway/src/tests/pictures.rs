@@ -20,13 +20,24 @@ fn the_one_face_of_a_picture_is_enrolled() {
     let pixels = picture(&[face(50.0, Some(vec![0.6, 0.8]))]);
     let sent = form("image", "C:\\photos\\bob\u{85}.jpg", &pixels);
     let enrolled = house.send("POST", &faces_of(&bob), &[FORM, ("Idempotency-Key", "k-1")], &sent).json(201);
-    let expected = json!({"id": 1, "person": bob, "box": [10.0, 20.0, 60.0, 70.0], "quality": 0.8});
+    let expected = json!({"id": 1, "person": bob, "box": [10.0, 20.0, 60.0, 70.0], "quality": 0.8, "resembles": null});
     assert_eq!(enrolled, expected);
     let template = house.world.templates.lock().unwrap()[0].clone();
     assert_eq!((&*template.embedder, template.vector), (EMBEDDER, vec![0.6, 0.8]));
     assert_eq!((template.person.to_string(), template.quality), (bob.clone(), 0.8));
     assert_eq!((&*template.origin, template.idempotency_key.as_deref()), ("bob.jpg", Some("k-1")));
     assert_eq!(house.get(&format!("/api/v1/people/{bob}")).json(200)["templates"], 1);
+}
+
+#[test]
+fn a_face_that_would_be_taken_for_somebody_else_is_enrolled_and_told() {
+    let (house, [ann, _]) = inhabited();
+    let path = faces_of(&house.person("Zoe"));
+    let enroll = |vector: [f32; 2]| house.upload(&path, &picture(&[face(50.0, Some(vector.to_vec()))])).json(201);
+    let resembles = enroll([0.8, -0.6])["resembles"].clone();
+    assert_eq!((&resembles["id"], &resembles["name"]), (&json!(ann), &json!("Ann")));
+    assert!((resembles["score"].as_f64().unwrap() - 0.8).abs() < 1e-6, "{resembles}");
+    assert_eq!(enroll([-0.6, -0.8])["resembles"], json!(null));
 }
 
 #[test]

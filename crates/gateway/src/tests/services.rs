@@ -13,8 +13,8 @@ use sightline_stage::bus::Bus;
 use sightline_wire::service::{
     AddTemplate, Analyse, AnalyseImage, AnalysedFace, Analysis, Call, CameraKey, CameraStatus, CreateCamera,
     CreatePerson, EventPage, Events, EventsAfter, Failure, FailureKind, GetCamera, GetPerson, ListCameras, ListPeople,
-    Merge, NewPerson, NewTemplate, Nothing, Person, PutCamera, RemoveCamera, RemovePerson, Rename, Search,
-    SearchPeople,
+    Merge, NewPerson, NewTemplate, Nothing, Person, PutCamera, RemoveCamera, RemoveEmptyPerson, RemovePerson, Rename,
+    Search, SearchPeople,
 };
 use sightline_wire::{CameraEvent, CameraSpec, CameraState, EventRecord, SourceUrl, Utc};
 use tokio::sync::watch;
@@ -71,6 +71,7 @@ impl World {
         self.answer::<Rename>(bus, stop, Self::rename).await;
         self.answer::<Merge>(bus, stop, Self::merge).await;
         self.answer::<RemovePerson>(bus, stop, Self::remove).await;
+        self.answer::<RemoveEmptyPerson>(bus, stop, Self::remove_empty).await;
         self.answer::<AddTemplate>(bus, stop, Self::enroll).await;
         self.answer::<Search>(bus, stop, Self::search).await;
         self.answer::<ListCameras>(bus, stop, |world, _| Ok(world.cameras())).await;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use sightline_stage::Shutdown;
 use sightline_stage::backoff::Backoff;
 use sightline_stage::bus::BusError;
-use sightline_stage::secret::is_sealed;
+use sightline_stage::secret::{is_sealed, key_of};
 use sightline_store::CameraStateRow;
 use sightline_wire::service::{CameraKey, CameraStatus, Failure, FailureKind, Nothing};
 use sightline_wire::{CameraId, CameraSpec, SourceUrl};
 
 use super::{Desk, failure, on_disk};
+
+/// Shown instead of a source that cannot be opened.
+const SEALED: &str = "sealed with another secret_key";
 
 /// Publishing all cameras again is given so long: what the broker never answers must not keep others from changing cameras.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(30);
@@ -23,10 +26,7 @@ pub(super) async fn publish_all(desk: &Desk) -> Result<(), BusError> {
     let store = desk.store.clone();
     let stored = on_disk(move || store.list_cameras().map_err(|error| failure(&error))).await.map_err(unreadable)?;
     let mut wanted: BTreeMap<String, CameraSpec> = BTreeMap::new();
-    for spec in stored {
-        wanted.insert(spec.id.to_string(), spec);
-    }
-    for spec in &desk.configured {
+    for spec in stored.iter().chain(&desk.configured) {
         wanted.insert(spec.id.to_string(), sealed(desk, spec));
     }
     let there = desk.cameras.all().await?;
@@ -72,11 +72,11 @@ pub(super) async fn catch_up(desk: Arc<Desk>, stop: Shutdown) {
     }
 }
 
-/// Sealing twice gives two texts, so what is sealed is compared open.
+/// Sealing twice gives two texts, so what is sealed is compared open, and by the key that it names. What cannot be opened is compared as
+/// it stands.
 fn same(desk: &Desk, a: &CameraSpec, b: &CameraSpec) -> bool {
-    let open = |spec: &CameraSpec| desk.key.open(spec.source.expose()).ok();
     let rest = CameraSpec { source: b.source.clone(), ..a.clone() };
-    open(a) == open(b) && rest == *b
+    opened(desk, a) == opened(desk, b) && key_of(a.source.expose()) == key_of(b.source.expose()) && rest == *b
 }
 
 pub(super) fn list(desk: &Desk) -> Result<Vec<CameraStatus>, Failure> {
@@ -165,6 +165,9 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
             "source: `${...}` is for the configuration file only; give the password itself, it is stored sealed",
         ));
     }
+    if spec.source.expose() == SEALED {
+        return Err(invalid("source: it is sealed with another secret_key: give the source again"));
+    }
     if spec.source.expose().contains("***") {
         let stored = desk.store.list_cameras().map_err(|error| failure(&error))?;
         let before = stored.iter().find(|other| other.id == spec.id).map(|other| opened(desk, other));
@@ -180,11 +183,17 @@ fn with_secret(desk: &Desk, mut spec: CameraSpec) -> Result<CameraSpec, Failure>
     Ok(sealed(desk, &spec))
 }
 
-/// With the source sealed, if there is a secret in it. A reference is none: it is replaced where the camera is opened.
+/// With the source sealed, if there is a secret in it. A reference is none: it is replaced where the camera is opened. One that was sealed
+/// before sealed texts named their key is sealed anew, so that the workers know who of them can open it.
 fn sealed(desk: &Desk, spec: &CameraSpec) -> CameraSpec {
     let text = spec.source.expose();
     let has_secret = spec.source.redacted() != text && !text.contains("${");
-    let source = if has_secret && !is_sealed(text) { SourceUrl::new(desk.key.seal(text)) } else { spec.source.clone() };
+    let plain = match (is_sealed(text), key_of(text)) {
+        (false, _) => has_secret.then(|| text.to_owned()),
+        (true, None) => desk.key.open(text).ok(),
+        (true, Some(_)) => None,
+    };
+    let source = plain.map_or_else(|| spec.source.clone(), |plain| SourceUrl::new(desk.key.seal(&plain)));
     CameraSpec { source, ..spec.clone() }
 }
 
@@ -200,8 +209,7 @@ fn states(desk: &Desk) -> Result<BTreeMap<String, CameraStateRow>, Failure> {
 
 fn status(desk: &Desk, spec: CameraSpec, read_only: bool, states: &BTreeMap<String, CameraStateRow>) -> CameraStatus {
     let source = opened(desk, &spec);
-    let shown =
-        if is_sealed(source.expose()) { "sealed with another secret_key".to_owned() } else { source.redacted() };
+    let shown = if is_sealed(source.expose()) { SEALED.to_owned() } else { source.redacted() };
     let row = states.get(spec.id.as_str());
     CameraStatus {
         spec: CameraSpec { source: SourceUrl::new(shown), ..spec },

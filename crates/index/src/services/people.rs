@@ -1,12 +1,14 @@
 //! People and their templates.
 
 use sightline_store::{StoreError, check_unit_vector};
+use sightline_wire::PersonId;
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter, PeoplePage, Person,
-    PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
+    Candidate, Enrolled, Failure, FailureKind, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter, PeoplePage,
+    Person, PersonKey, RenamePerson, SearchPeople, SearchResult,
 };
 
 use super::{Desk, LONGEST_PAGE, failure, gallery_failure};
+use crate::gallery::{Gallery, PersonHit};
 use crate::metrics::EnrollRejection;
 
 /// Most vectors and most people of one search.
@@ -49,7 +51,7 @@ pub(super) fn rename(desk: &Desk, change: &RenamePerson) -> Result<Person, Failu
 }
 
 fn put(desk: &Desk, person: &Person) -> Result<(), Failure> {
-    let change = |gallery: &mut crate::gallery::Gallery| {
+    let change = |gallery: &mut Gallery| {
         gallery.put_person(person);
         Ok(())
     };
@@ -59,7 +61,7 @@ fn put(desk: &Desk, person: &Person) -> Result<(), Failure> {
 pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure> {
     let _turn = desk.changing_the_gallery();
     let person = desk.store.merge_people(merge, (desk.clock)()).map_err(|error| failure(&error))?;
-    let change = |gallery: &mut crate::gallery::Gallery| {
+    let change = |gallery: &mut Gallery| {
         gallery.merge(merge.from, merge.into);
         Ok(())
     };
@@ -69,12 +71,27 @@ pub(super) fn merge(desk: &Desk, merge: &MergePeople) -> Result<Person, Failure>
 
 pub(super) fn remove(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
     let _turn = desk.changing_the_gallery();
-    desk.store.remove_person(key.id).map_err(|error| failure(&error))?;
-    desk.gallery.follow(&desk.store, |gallery| gallery.remove(key.id)).map_err(|error| gallery_failure(&error))?;
+    removed(desk, key.id)
+}
+
+pub(super) fn remove_empty(desk: &Desk, key: &PersonKey) -> Result<Nothing, Failure> {
+    // Nobody enrolls between the look and the removal.
+    let _turn = desk.changing_the_gallery();
+    let person = get(desk, key)?;
+    if person.templates > 0 {
+        let why = format!("\"{}\" has {} templates and was to be removed only without", person.name, person.templates);
+        return Err(Failure::new(FailureKind::Conflict, why));
+    }
+    removed(desk, key.id)
+}
+
+fn removed(desk: &Desk, id: PersonId) -> Result<Nothing, Failure> {
+    desk.store.remove_person(id).map_err(|error| failure(&error))?;
+    desk.gallery.follow(&desk.store, |gallery| gallery.remove(id)).map_err(|error| gallery_failure(&error))?;
     Ok(Nothing {})
 }
 
-pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Template, Failure> {
+pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Enrolled, Failure> {
     let (embedder, dimension) = {
         let gallery = desk.gallery.read();
         (gallery.embedder().clone(), gallery.dimension())
@@ -89,6 +106,8 @@ pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Template, Failure
         return Err(Failure::new(FailureKind::Invalid, format!("no usable vector: {flaw}")));
     }
     let _turn = desk.changing_the_gallery();
+    // First, so that a failure means that nothing was enrolled.
+    let resembles = resembled(desk, new)?;
     let added = desk.store.add_template(new, (desk.clock)());
     let template = added.map_err(|error| {
         desk.metrics.enroll_rejected(match &error {
@@ -100,7 +119,20 @@ pub(super) fn enroll(desk: &Desk, new: &NewTemplate) -> Result<Template, Failure
     desk.gallery
         .follow(&desk.store, |gallery| gallery.add_template(template.id, template.person, &new.vector))
         .map_err(|error| gallery_failure(&error))?;
-    Ok(template)
+    Ok(Enrolled { template, resembles })
+}
+
+/// The nearest person other than the one to be enrolled, if the face would be accepted as theirs.
+fn resembled(desk: &Desk, new: &NewTemplate) -> Result<Option<Candidate>, Failure> {
+    let gallery = desk.gallery.read();
+    // Two: the nearest may be the person.
+    let found = gallery.nearest(&new.vector, 2).map_err(|error| gallery_failure(&error.into()))?;
+    let other = found.iter().flatten().find(|hit| hit.person != new.person);
+    Ok(other.filter(|hit| hit.score >= desk.thresholds.accept).map(|hit| candidate(&gallery, hit)))
+}
+
+fn candidate(gallery: &Gallery, hit: &PersonHit) -> Candidate {
+    Candidate { id: hit.person, name: gallery.name(hit.person).unwrap_or_default().to_owned(), score: hit.score }
 }
 
 pub(super) fn search(desk: &Desk, asked: &SearchPeople) -> Result<Vec<SearchResult>, Failure> {
@@ -124,14 +156,10 @@ pub(super) fn search(desk: &Desk, asked: &SearchPeople) -> Result<Vec<SearchResu
     // Two at least: the decision needs the runner-up.
     let k = usize::try_from(asked.k).unwrap_or(MOST_PEOPLE).min(MOST_PEOPLE);
     let found = gallery.nearest(&flat, k.max(2)).map_err(|error| gallery_failure(&error.into()))?;
-    let result = |hits: Vec<crate::gallery::PersonHit>| {
+    let result = |hits: Vec<PersonHit>| {
         let scores = (hits.first().map(|hit| hit.score), hits.get(1).map(|hit| hit.score));
-        let candidate = |hit: &crate::gallery::PersonHit| {
-            let name = gallery.name(hit.person).unwrap_or_default().to_owned();
-            Candidate { id: hit.person, name, score: hit.score }
-        };
         SearchResult {
-            candidates: hits.iter().take(k).map(candidate).collect(),
+            candidates: hits.iter().take(k).map(|hit| candidate(&gallery, hit)).collect(),
             outcome: desk.thresholds.decide(scores.0, scores.1),
         }
     };

@@ -4,14 +4,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use sightline_stage::Shutdown;
 use sightline_stage::bus::{Bus, NatsConfig};
-use sightline_stage::secret::{SealKey, is_sealed};
+use sightline_stage::secret::{SealKey, is_sealed, key_of};
 use sightline_stage::service::ServiceClient;
 use sightline_store::Store;
 use sightline_testkit::NatsServer;
 use sightline_wire::service::{
     AddTemplate, CameraKey, CameraStatus, CreateCamera, CreatePerson, Events, EventsAfter, FailureKind, FailureReason,
     GetCamera, GetPerson, ListCameras, ListPeople, Merge, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter,
-    PeoplePage, Person, PersonKey, PutCamera, RemoveCamera, RemovePerson, Rename, RenamePerson, Search, SearchPeople,
+    PeoplePage, Person, PersonKey, PutCamera, RemoveCamera, RemoveEmptyPerson, RemovePerson, Rename, RenamePerson,
+    Search, SearchPeople,
 };
 use sightline_wire::{CameraSpec, Outcome, PersonId};
 
@@ -49,7 +50,11 @@ async fn open() -> Office {
 
 /// The desired cameras may be on a bus of their own, to be taken away.
 async fn open_with(bus: Bus, cameras: Bus) -> Office {
-    let folder = tempfile::tempdir().unwrap();
+    open_in(tempfile::tempdir().unwrap(), bus, cameras).await
+}
+
+/// With what is in the folder already.
+async fn open_in(folder: tempfile::TempDir, bus: Bus, cameras: Bus) -> Office {
     let store = Store::open(&folder.path().join("s.db")).unwrap();
     let metrics = Arc::new(Metrics::register());
     let desk = Desk {
@@ -113,6 +118,38 @@ async fn names_are_changed_and_people_joined() {
     let found = call!(office, Search, look_up(unit(1, DIMENSION))).unwrap().remove(0);
     assert_eq!(found.candidates[0].name, "Bob");
     assert_eq!(people(&office, "", 10).await.people.len(), 1);
+}
+
+#[tokio::test]
+async fn a_face_that_would_be_taken_for_somebody_else_is_told() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    let face = unit(1, DIMENSION);
+    let enroll = async |person: &Person, vector| call!(office, AddTemplate, template(person.id, vector)).unwrap();
+    assert_eq!(enroll(&ann, face.clone()).await.resembles, None, "nobody else is enrolled");
+    // From 0.60 on a face is accepted as somebody's.
+    assert_eq!(enroll(&bob, at_cosine(&face, 0.55, 7)).await.resembles, None);
+    let other = enroll(&bob, at_cosine(&face, 0.65, 8)).await.resembles.unwrap();
+    assert_eq!((other.id, other.name.as_str()), (ann.id, "Ann"));
+    assert!((other.score - 0.65).abs() < 1e-3, "{other:?}");
+    // However near the person's own templates are.
+    assert_eq!(enroll(&bob, face.clone()).await.resembles.map(|other| other.id), Some(ann.id));
+    assert_eq!(enroll(&ann, face).await.resembles.map(|other| other.id), Some(bob.id));
+    assert_eq!(enroll(&ann, unit(9, DIMENSION)).await.resembles, None);
+}
+
+#[tokio::test]
+async fn whoever_is_to_be_removed_only_empty_stays_with_templates() {
+    let office = open().await;
+    let (ann, bob) = (person(&office, "Ann").await, person(&office, "Bob").await);
+    call!(office, AddTemplate, template(bob.id, unit(2, DIMENSION))).unwrap();
+    let key = |person: &Person| PersonKey { id: person.id };
+    call!(office, RemoveEmptyPerson, key(&ann)).unwrap();
+    assert_eq!(call!(office, RemoveEmptyPerson, key(&ann)).unwrap_err().kind, FailureKind::NotFound);
+    let refused = call!(office, RemoveEmptyPerson, key(&bob)).unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Conflict, "{refused}");
+    assert_eq!(call!(office, GetPerson, PersonKey { id: bob.id }).unwrap().templates, 1);
+    assert_eq!(call!(office, Search, look_up(unit(2, DIMENSION))).unwrap()[0].candidates[0].name, "Bob");
 }
 
 async fn people(office: &Office, after: &str, limit: u32) -> PeoplePage {
@@ -255,6 +292,50 @@ async fn passwords_are_sealed_kept_and_never_sent_elsewhere() {
     assert!(table.get("yard").await.unwrap().is_none());
     let gone = call!(office, GetCamera, CameraKey { id: "yard".parse().unwrap() }).unwrap_err();
     assert_eq!(gone.kind, FailureKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_shown_of_a_source_that_cannot_be_opened_never_replaces_it() {
+    let office = open().await;
+    let other_key = SealKey::load_or_create(&office._folder.path().join("other")).unwrap();
+    office.store.put_camera(&spec("roof", &other_key.seal("rtsp://u:s3cret@10.0.0.3/a"))).unwrap();
+    let stored = office.store.list_cameras().unwrap();
+    let shown = call!(office, GetCamera, CameraKey { id: "roof".parse().unwrap() }).unwrap().spec;
+    let refused = call!(office, PutCamera, CameraSpec { fps: 2.0, ..shown.clone() }).unwrap_err();
+    assert!(refused.kind == FailureKind::Invalid && refused.message.contains("secret_key"), "{refused}");
+    assert_eq!(office.store.list_cameras().unwrap(), stored);
+    let source = spec("roof", "rtsp://u:s3cret@10.0.0.3/a").source;
+    call!(office, PutCamera, CameraSpec { source, ..shown }).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_keys_had_names_is_published_with_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SealKey::load_or_create(&folder.path().join("key")).unwrap();
+    let others = SealKey::load_or_create(&folder.path().join("other")).unwrap();
+    let source = "rtsp://u:s3cret@10.0.0.3/a";
+    let older = |key: &SealKey| key.seal(source).rsplit_once('.').unwrap().0.to_owned();
+    let (mine, theirs) = (spec("roof", &older(&key)), spec("yard", &older(&others)));
+    let store = Store::open(&folder.path().join("s.db")).unwrap();
+    let bus = Bus::memory();
+    let table = bus.table::<CameraSpec>("cameras").await.unwrap();
+    for spec in [&mine, &theirs] {
+        store.put_camera(spec).unwrap();
+        table.put(spec.id.as_str(), spec).await.unwrap();
+    }
+    drop(store);
+    let office = open_in(folder, bus.clone(), bus.clone()).await;
+    let published = table.get("roof").await.unwrap().unwrap();
+    assert_eq!(key_of(published.source.expose()), Some(key.fingerprint().as_str()));
+    assert_eq!(key.open(published.source.expose()).unwrap(), source);
+    // Of what cannot be opened nobody knows more.
+    assert_eq!(table.get("yard").await.unwrap(), Some(theirs));
+    let shown = call!(office, GetCamera, CameraKey { id: "roof".parse().unwrap() }).unwrap();
+    assert_eq!(shown.spec.source.expose(), "rtsp://u:***@10.0.0.3/a");
+    // It is not published anew for nothing.
+    let Office { _folder: folder, .. } = office;
+    open_in(folder, Bus::memory(), bus).await;
+    assert_eq!(table.get("roof").await.unwrap(), Some(published));
 }
 
 /// Waits until the table of desired cameras has these and no others.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sightline_ingest::{IngestConfig, IngestLinks};
+use sightline_ingest::{IngestConfig, IngestLinks, Trust};
 use sightline_stage::Shutdown;
 use sightline_stage::bus::Bus;
 use sightline_stage::table::Entries;
@@ -120,11 +120,20 @@ pub(crate) struct Cameras {
 impl Cameras {
     /// Starts these cameras; everything they send is taken from the bus at once.
     pub(crate) async fn start(specs: &[CameraSpec]) -> Self {
-        Self::start_with_pause(specs, Duration::ZERO).await
+        Self::launch(specs, Duration::ZERO, Trust::default()).await
+    }
+
+    /// The same; these certificates are accepted as well.
+    pub(crate) async fn start_trusting(specs: &[CameraSpec], trust: Trust) -> Self {
+        Self::launch(specs, Duration::ZERO, trust).await
     }
 
     /// The same; whoever takes frames needs this long for each.
     pub(crate) async fn start_with_pause(specs: &[CameraSpec], pause: Duration) -> Self {
+        Self::launch(specs, pause, Trust::default()).await
+    }
+
+    async fn launch(specs: &[CameraSpec], pause: Duration, trust: Trust) -> Self {
         let bus = Bus::memory();
         let log = Arc::new(Mutex::new(Log::default()));
         let (shutdown, finished) = (Shutdown::new(), Shutdown::new());
@@ -134,7 +143,7 @@ impl Cameras {
         ];
         let (table, cameras) = watch::channel(entries(specs));
         let (workers, members) = watch::channel(vec!["one".to_owned()]);
-        let config = IngestConfig { worker: "one".to_owned(), decode_threads: 1 };
+        let config = IngestConfig { worker: "one".to_owned(), decode_threads: 1, trust };
         let links = IngestLinks {
             frames: bus.outlet::<Frame>(),
             changes: bus.outlet::<IdentifyInput>(),

@@ -53,13 +53,12 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, detect: &Detect) -> an
             Output::Table => found.push(one),
         }
     }
-    if arguments.output == Output::Table {
-        table(&found)?;
-    }
+    let printed = if arguments.output == Output::Table { table(&found) } else { Ok(()) };
+    // Also when nobody reads what is printed.
     if unreadable > 0 {
         bail!("{unreadable} of {} pictures could not be read", detect.images.len());
     }
-    Ok(())
+    Ok(printed?)
 }
 
 fn table(found: &[Found]) -> std::io::Result<()> {

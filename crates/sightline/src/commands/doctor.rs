@@ -1,19 +1,22 @@
-//! `sightline doctor`: what is installed, reachable, misconfigured, and how to mend it.
+//! `sightline doctor`: what is installed, reachable, misconfigured, and how to mend it. Changes nothing.
 
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::Path;
-use std::time::Duration;
+mod broker;
+mod folder;
+mod server;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 use sightline_infer::InferError;
+use sightline_store::Store;
 
 use crate::args::{Arguments, Output};
-use crate::client::Client;
-use crate::config::{self, BusSection, Config, Resolved};
+use crate::commands::config::trust_amiss;
+use crate::config::reference::Environment;
+use crate::config::{self, BusSection, Config, Resolved, cameras_amiss};
 use crate::output;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+/// What is well, or what is to be mended and how.
+type Outcome = Result<String, String>;
 
 #[derive(Serialize)]
 struct Finding {
@@ -25,41 +28,39 @@ struct Finding {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let findings = examine(arguments);
     let bad = findings.iter().filter(|finding| !finding.ok).count();
-    match arguments.output {
-        Output::Json => findings.iter().try_for_each(output::json)?,
-        Output::Table => {
-            let word = |ok: bool| if ok { "ok" } else { "MEND" }.to_owned();
-            let row = |finding: &Finding| vec![word(finding.ok), finding.what.to_owned(), finding.detail.clone()];
-            output::table(&["", "what", "finding"], &findings.iter().map(row).collect::<Vec<_>>())?;
-        }
+    let printed = print(arguments, &findings);
+    // Also when nobody reads what is printed.
+    match bad {
+        0 => printed,
+        1 => bail!("1 thing needs mending"),
+        _ => bail!("{bad} things need mending"),
     }
-    if bad > 0 {
-        bail!("{bad} things need mending");
+}
+
+fn print(arguments: &Arguments, findings: &[Finding]) -> Result<()> {
+    if arguments.output == Output::Json {
+        return findings.iter().try_for_each(output::json);
     }
-    Ok(())
+    let word = |ok: bool| if ok { "ok" } else { "MEND" }.to_owned();
+    let row = |finding: &Finding| vec![word(finding.ok), finding.what.to_owned(), finding.detail.clone()];
+    Ok(output::table(&["", "what", "finding"], &findings.iter().map(row).collect::<Vec<_>>())?)
 }
 
 fn examine(arguments: &Arguments) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut note = |what, outcome: Result<String, String>| {
+    let mut note = |what, outcome: Outcome| {
         let ok = outcome.is_ok();
         findings.push(Finding { what, ok, detail: outcome.unwrap_or_else(|detail| detail) });
     };
     let loaded = config::load(arguments.config.as_deref());
-    let config = match loaded {
-        Ok(config) => {
-            note("configuration", Ok("readable".to_owned()));
-            config
-        }
-        Err(error) => {
-            note("configuration", Err(error.to_string()));
-            Config::default()
-        }
-    };
+    note("configuration", loaded.as_ref().map(|_| "readable".to_owned()).map_err(ToString::to_string));
+    // Without one only what does not depend on it is looked at, with the defaults.
+    let (config, known) = loaded.map_or_else(|_| (Config::default(), false), |config| (config, true));
     note("GStreamer", sightline_ingest::installed());
     let runtime = Resolved::runtime(&config).map_err(|error| error.to_string());
     note("ONNX Runtime", runtime.map(|runtime| runtime.library().display().to_string()));
-    match Resolved::new(&config) {
+    let resolved = Resolved::new(&config);
+    match &resolved {
         Ok(resolved) => {
             for id in [&resolved.detector.model, &resolved.embedder] {
                 let verified = resolved.store.verify(id).map_err(|error: InferError| error.to_string());
@@ -68,36 +69,41 @@ fn examine(arguments: &Arguments) -> Vec<Finding> {
         }
         Err(error) => note("models", Err(error.to_string())),
     }
-    note("data_dir", writable(&config.data_dir));
-    if let BusSection::Nats(nats) = &config.bus {
-        note("NATS", reachable(&nats.url));
+    if known {
+        cameras(&config).into_iter().for_each(|outcome| note("camera", outcome));
+        if let Some(file) = &config.ingest.trust {
+            note("trust", trust_amiss(&config).map_or_else(|| Ok(file.display().to_string()), Err));
+        }
+        note("data_dir", folder::writable(&config.data_dir));
+        if let Some(outcome) = resolved.ok().and_then(|resolved| gallery(&config, &resolved)) {
+            note("gallery", outcome);
+        }
+        if let BusSection::Nats(nats) = &config.bus {
+            broker::examine(nats, &config.site).into_iter().for_each(|(what, outcome)| note(what, outcome));
+        }
     }
-    let server: Result<serde_json::Value> = Client::new(arguments).get("/cameras");
-    note(
-        "server",
-        Ok(server.map_or_else(|_| "not running here".to_owned(), |_| format!("answers at {}", arguments.server))),
-    );
+    note("server", server::examine(&arguments.server, known.then_some(&config.site)));
     findings
 }
 
-fn writable(folder: &Path) -> Result<String, String> {
-    let mend = |error: std::io::Error| {
-        format!("{}: {error}: give another data_dir, or the right to write there", folder.display())
-    };
-    std::fs::create_dir_all(folder).map_err(mend)?;
-    let probe = folder.join(".doctor");
-    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(mend)?;
-    Ok(folder.display().to_string())
+/// One line for all that are well, and one for each that is not.
+fn cameras(config: &Config) -> Vec<Outcome> {
+    let amiss = cameras_amiss(config, &Environment);
+    let well = config.cameras.len() - amiss.len();
+    let well =
+        (well > 0).then(|| Ok(format!("{well} of the configuration can be opened as far as names and files go")));
+    well.into_iter().chain(amiss.into_iter().map(Err)).collect()
 }
 
-fn reachable(url: &str) -> Result<String, String> {
-    let address = url.split("://").last().unwrap_or(url);
-    let address = address.rsplit('@').next().unwrap_or(address);
-    let address = if address.contains(':') { address.to_owned() } else { format!("{address}:4222") };
-    let mend =
-        |why: String| format!("{address}: {why}: start nats-server with deploy/nats/nats.conf, or mend bus.nats.url");
-    let mut found = address.to_socket_addrs().map_err(|error| mend(error.to_string()))?;
-    let socket = found.next().ok_or_else(|| mend("no such host".to_owned()))?;
-    TcpStream::connect_timeout(&socket, PATIENCE).map_err(|error| mend(error.to_string()))?;
-    Ok(address)
+/// Whether the gallery can go on with the configured embedder; none where there is no gallery yet.
+fn gallery(config: &Config, resolved: &Resolved) -> Option<Outcome> {
+    let database = config.data_dir.join("sightline.db");
+    if !database.is_file() {
+        return None;
+    }
+    let checked = resolved.store.identity(&resolved.embedder).map_err(|error| error.to_string()).and_then(|embedder| {
+        let checked = Store::check_gallery_model_of(&database, embedder.as_str()).map_err(|error| error.to_string());
+        checked.map(|()| format!("{} goes with {embedder}", database.display()))
+    });
+    Some(checked)
 }

@@ -60,13 +60,13 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, embed: &Embed) -> anyh
             Output::Table => rows.extend(one.faces.iter().map(|face| row(&one.file, face))),
         }
     }
-    if arguments.output == Output::Table {
-        output::table(&["file", "position", "size", "embedding"], &rows)?;
-    }
+    let head = ["file", "position", "size", "embedding"];
+    let printed = if arguments.output == Output::Table { output::table(&head, &rows) } else { Ok(()) };
+    // Also when nobody reads what is printed.
     if failed > 0 {
         bail!("{failed} of {} pictures could not be used", embed.images.len());
     }
-    Ok(())
+    Ok(printed?)
 }
 
 fn row(file: &str, face: &EmbeddedFace) -> Vec<String> {

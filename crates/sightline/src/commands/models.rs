@@ -32,14 +32,14 @@ pub(crate) fn run(arguments: &Arguments, config: &Config, command: &Models) -> a
             Output::Table => rows.push(vec![manifest.id.clone(), manifest.kind.to_string(), license(manifest), state]),
         }
     }
-    if arguments.output == Output::Table {
-        let last = if matches!(command, Models::List) { "description" } else { "state" };
-        output::table(&["model", "kind", "license of the weights", last], &rows)?;
-    }
+    let last = if matches!(command, Models::List) { "description" } else { "state" };
+    let head = ["model", "kind", "license of the weights", last];
+    let printed = if arguments.output == Output::Table { output::table(&head, &rows) } else { Ok(()) };
+    // Also when nobody reads what is printed.
     if broken > 0 {
         bail!("{broken} models cannot be used; their states say what to do");
     }
-    Ok(())
+    Ok(printed?)
 }
 
 fn license(manifest: &Manifest) -> String {

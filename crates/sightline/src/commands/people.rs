@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use sightline_gateway::api::{MergeInto, PersonName};
-use sightline_wire::service::{FailureReason, Person};
+use sightline_wire::service::{Candidate, FailureReason, Person};
 
 use crate::args::{Arguments, Output, People as Command, UsageError};
 use crate::client::{Client, Refused};
@@ -22,6 +22,8 @@ struct Report {
     /// Absent when it was accepted.
     rejected: Option<String>,
     quality: Option<f32>,
+    /// Another person as whom the face would be accepted.
+    resembles: Option<Candidate>,
 }
 
 pub(crate) fn run(arguments: &Arguments, command: &Command) -> Result<()> {
@@ -68,8 +70,11 @@ fn show(arguments: &Arguments, people: &[Person]) -> Result<()> {
 /// One person by name, or a folder of people. Fails when not one picture of somebody was accepted.
 fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[PathBuf]) -> Result<()> {
     let people = match (name, paths) {
-        (Some(name), pictures) => vec![(name.to_owned(), pictures.to_vec())],
+        (Some(name), paths) => vec![(name.to_owned(), pictures_of_one(paths)?)],
         (None, [folder]) if folder.is_dir() => folders(folder)?,
+        (None, [path]) if !path.exists() => {
+            return Err(UsageError(format!("there is no folder {}", path.display())).into());
+        }
         _ => {
             return Err(
                 UsageError("give a folder with one folder for each person, or pictures and --name".to_owned()).into()
@@ -79,15 +84,16 @@ fn enroll(arguments: &Arguments, client: &Client, name: Option<&str>, paths: &[P
     let mut reports = Vec::new();
     let outcome = enroll_people(client, people, &mut reports);
     // Also when it broke off: what was enrolled by then is.
-    match arguments.output {
-        Output::Json => reports.iter().try_for_each(output::json)?,
-        Output::Table => table(&reports)?,
-    }
+    let printed = match arguments.output {
+        Output::Json => reports.iter().try_for_each(output::json),
+        Output::Table => table(&reports),
+    };
+    // That nobody reads it is the least of what may have happened.
     let without = outcome?;
     if !without.is_empty() {
         bail!("no picture was accepted of: {}", without.join(", "));
     }
-    Ok(())
+    printed
 }
 
 /// Those of whom no picture is in the gallery.
@@ -109,13 +115,37 @@ fn enroll_people(
 }
 
 fn enroll_person(client: &Client, name: &str, pictures: &[PathBuf], reports: &mut Vec<Report>) -> Result<()> {
-    let person = match client.person_named(name)? {
-        Some(person) => person,
-        None => client.post("/people", &PersonName { name: name.to_owned() })?,
+    if pictures.is_empty() {
+        return Ok(());
+    }
+    let (person, is_new) = match client.person_named(name)? {
+        Some(person) => (person, false),
+        None => (client.post("/people", &PersonName { name: name.to_owned() })?, true),
     };
+    let before = reports.len();
+    let outcome = enroll_pictures(client, &person, pictures, reports);
+    if is_new && reports[before..].iter().all(|report| report.rejected.is_some()) {
+        // Of two failures the first says more.
+        return outcome.and(take_back(client, &person));
+    }
+    outcome
+}
+
+/// Removes a person whom this command added, unless somebody else has enrolled a picture since, or removed the person.
+fn take_back(client: &Client, person: &Person) -> Result<()> {
+    let is_settled = |error: &anyhow::Error| {
+        error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404 || refused.status == 409)
+    };
+    match client.delete(&format!("/people/{}/if-empty", person.id)) {
+        Err(error) if is_settled(&error) => Ok(()),
+        outcome => outcome.with_context(|| format!("\"{}\" stays without a picture", person.name)),
+    }
+}
+
+fn enroll_pictures(client: &Client, person: &Person, pictures: &[PathBuf], reports: &mut Vec<Report>) -> Result<()> {
     for picture in pictures {
-        let (rejected, quality) = match client.enroll(person.id, picture) {
-            Ok(face) => (None, Some(face.quality)),
+        let (rejected, accepted) = match client.enroll(person.id, picture) {
+            Ok(face) => (None, Some(face)),
             Err(error) => match error.downcast_ref::<Refused>() {
                 // The picture's fault; anything else stops the whole.
                 Some(refused) if (400..500).contains(&refused.status) && refused.status != 429 => {
@@ -126,7 +156,10 @@ fn enroll_person(client: &Client, name: &str, pictures: &[PathBuf], reports: &mu
                 None => return Err(error),
             },
         };
-        reports.push(Report { person: name.to_owned(), file: picture.display().to_string(), rejected, quality });
+        let quality = accepted.as_ref().map(|face| face.quality);
+        let resembles = accepted.and_then(|face| face.resembles);
+        let (person, file) = (person.name.clone(), picture.display().to_string());
+        reports.push(Report { person, file, rejected, quality, resembles });
     }
     Ok(())
 }
@@ -150,6 +183,12 @@ fn table(reports: &[Report]) -> Result<()> {
         vec![report.person.clone(), report.file.clone(), verdict]
     };
     output::table(&["person", "picture", "verdict"], &reports.iter().map(row).collect::<Vec<_>>())?;
+    for (report, other) in reports.iter().filter_map(|report| Some((report, report.resembles.as_ref()?))) {
+        output::line(&format!(
+            "warning: {}: \"{}\" resembles \"{}\" (score {:.2}); if they are one, join them with `sightline people merge`",
+            report.file, report.person, other.name, other.score
+        ))?;
+    }
     let accepted = reports.iter().filter(|report| report.rejected.is_none()).count();
     Ok(output::line(&format!("{accepted} of {} pictures accepted", reports.len()))?)
 }
@@ -159,18 +198,43 @@ fn folders(folder: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
     let mut people = Vec::new();
     for path in entries(folder)? {
         if let (true, Some(name)) = (path.is_dir(), path.file_name().and_then(|name| name.to_str())) {
-            let mut pictures = entries(&path)?;
-            pictures.retain(|path| {
-                let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-                ["jpg", "jpeg", "png"].contains(&extension.to_ascii_lowercase().as_str())
-            });
-            people.push((name.to_owned(), pictures));
+            people.push((name.to_owned(), pictures_in(&path)?));
         }
     }
     if people.is_empty() {
-        return Err(UsageError(format!("{} has no folders: one for each person is needed", folder.display())).into());
+        let folder = folder.display();
+        return Err(UsageError(format!(
+            "{folder} has no folders: one for each person is needed; if its pictures are of one person, say whose with --name"
+        ))
+        .into());
     }
     Ok(people)
+}
+
+/// The pictures that are named; of a folder every one in it.
+fn pictures_of_one(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut pictures = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            pictures.push(path.clone());
+            continue;
+        }
+        let found = pictures_in(path)?;
+        if found.is_empty() {
+            return Err(UsageError(format!("{} has no pictures (jpg, png)", path.display())).into());
+        }
+        pictures.extend(found);
+    }
+    Ok(pictures)
+}
+
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut pictures = entries(folder)?;
+    pictures.retain(|path| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        ["jpg", "jpeg", "png"].contains(&extension.to_ascii_lowercase().as_str())
+    });
+    Ok(pictures)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

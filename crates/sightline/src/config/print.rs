@@ -30,26 +30,14 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     }
     line("http:".to_owned(), "");
     line(format!("  listen: {}", json(&config.http.listen)), "API, metrics and health");
-    line("models:".to_owned(), "");
-    let models = &config.models;
-    let (detector, embedder) = (&resolved.detector.model, &resolved.embedder);
-    line(
-        format!("  profile: {}", json(&models.profile)),
-        &format!("here {detector} and {embedder}; default, classic, fast"),
-    );
-    line(format!("  device: {}", models.device), "cpu, cuda, tensorrt, openvino");
-    line(format!("  threads: {}", models.threads), "of each model's session");
-    line(
-        format!("  dir: {}", json(&models.dir)),
-        &format!("ONNX files; here {}", resolved.store.models_dir().display()),
-    );
-    line(format!("  manifests: {}", json(&models.manifests)), "folder of your own manifests");
-    line(format!("  onnxruntime: {}", json(&models.onnxruntime)), "the library, if not the cache's");
-    line(format!("  detector: {}", json(&models.detector)), "instead of the profile's");
-    line(format!("  embedder: {}", json(&models.embedder)), "instead of the profile's");
+    models(config, resolved, &mut line);
     cameras(&config.cameras, &mut line);
     line("ingest:".to_owned(), "");
     line(format!("  decode_threads: {}", config.ingest.decode_threads), "of each camera");
+    line(
+        format!("  trust: {}", json(&config.ingest.trust)),
+        "PEM file: certificates of rtsps cameras, or what signed them, that are accepted beside the system's",
+    );
     line("detect:".to_owned(), "");
     line(format!("  workers: {}", config.detect.workers), "detectors in this process");
     let width = resolved.auto.width.map_or("full size".to_owned(), |width| width.to_string());
@@ -82,11 +70,31 @@ pub(crate) fn print(config: &Config, resolved: &Resolved) -> String {
     out
 }
 
+fn models(config: &Config, resolved: &Resolved, line: &mut impl FnMut(String, &str)) {
+    line("models:".to_owned(), "");
+    let models = &config.models;
+    let (detector, embedder) = (&resolved.detector.model, &resolved.embedder);
+    line(
+        format!("  profile: {}", json(&models.profile)),
+        &format!("here {detector} and {embedder}; default, classic, fast"),
+    );
+    line(format!("  device: {}", models.device), "cpu, cuda, tensorrt, openvino");
+    line(format!("  threads: {}", models.threads), "of each model's session");
+    line(
+        format!("  dir: {}", json(&models.dir)),
+        &format!("ONNX files; here {}", resolved.store.models_dir().display()),
+    );
+    line(format!("  manifests: {}", json(&models.manifests)), "folder of your own manifests");
+    line(format!("  onnxruntime: {}", json(&models.onnxruntime)), "the library, if not the cache's");
+    line(format!("  detector: {}", json(&models.detector)), "instead of the profile's");
+    line(format!("  embedder: {}", json(&models.embedder)), "instead of the profile's");
+}
+
 /// Commented: the value is never shown, and most installations of one machine need none.
 fn secret_key(config: &Config, line: &mut impl FnMut(String, &str)) {
     let state =
         if config.secret_key.is_some() { "set, but not shown here" } else { "unset: data_dir has a key of its own" };
-    line("# secret_key: \"${SIGHTLINE_KEY}\"".to_owned(), state);
+    line("# secret_key: \"${SIGHTLINE_SECRET_KEY}\"".to_owned(), state);
     line("# Base64 of 32 bytes, as from `openssl rand -base64 32`; seals the passwords of cameras that are added over HTTP.".to_owned(), "");
     line("# It must be the same on every machine that ingests cameras with passwords.".to_owned(), "");
 }

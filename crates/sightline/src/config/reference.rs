@@ -23,15 +23,21 @@ impl References for Environment {
     }
 }
 
+/// A reference that leads nowhere.
+pub(super) struct Dangling {
+    pub(super) key: String,
+    pub(super) reason: String,
+}
+
 /// Replaces the references in every string of `value`, camera sources excepted: these are opened elsewhere.
-pub(super) fn replace(value: &mut Value, references: &dyn References) -> Result<(), String> {
+pub(super) fn replace(value: &mut Value, references: &dyn References) -> Result<(), Dangling> {
     walk(value, "", references)
 }
 
-fn walk(value: &mut Value, path: &str, references: &dyn References) -> Result<(), String> {
+fn walk(value: &mut Value, path: &str, references: &dyn References) -> Result<(), Dangling> {
     match value {
         Value::String(text) if !(path.starts_with("cameras[") && path.ends_with(".source")) => {
-            *text = expand(text, references).map_err(|reason| format!("{path}: {reason}"))?;
+            *text = expand(text, references).map_err(|reason| Dangling { key: path.to_owned(), reason })?;
             Ok(())
         }
         Value::Array(items) => items

@@ -54,6 +54,25 @@ struct Inner {
 
 impl Connection {
     pub(super) async fn open(config: NatsConfig) -> Result<Self, BusError> {
+        let connection = Self::as_guest(config).await?;
+        let (url, server) = (&connection.0.url, connection.client().server_info());
+        tracing::info!(url, version = server.version, "connected to NATS");
+        if server.max_payload < ENOUGH_PAYLOAD {
+            tracing::warn!(
+                url,
+                max_payload = server.max_payload,
+                "large frames and photographs will not pass: set max_payload of the NATS server to 8MB"
+            );
+        }
+        for row in &sightline_wire::subject::TABLE {
+            connection.ensure_stream(row).await?;
+        }
+        connection.ensure_dead_letters().await?;
+        Ok(connection)
+    }
+
+    /// Checks the server's version and that JetStream is on, and makes nothing.
+    pub(crate) async fn as_guest(config: NatsConfig) -> Result<Self, BusError> {
         token(&config.site, "a site's name")?;
         let url = sightline_wire::SourceUrl::new(config.url.clone()).redacted();
         let unreachable = |reason: String| BusError::Unreachable { url: url.clone(), reason };
@@ -79,22 +98,8 @@ impl Connection {
         context.query_account().await.map_err(|error| {
             unusable(format!("JetStream does not answer ({error}): start nats-server with a jetstream section"))
         })?;
-        tracing::info!(url, version, "connected to NATS");
-        let max_payload = client.max_payload();
-        if max_payload < ENOUGH_PAYLOAD {
-            tracing::warn!(
-                url,
-                max_payload,
-                "large frames and photographs will not pass: set max_payload of the NATS server to 8MB"
-            );
-        }
         let inner = Inner { client, jetstream: context, site: config.site, url };
-        let connection = Self(Arc::new(inner));
-        for row in &sightline_wire::subject::TABLE {
-            connection.ensure_stream(row).await?;
-        }
-        connection.ensure_dead_letters().await?;
-        Ok(connection)
+        Ok(Self(Arc::new(inner)))
     }
 
     pub(crate) fn client(&self) -> &async_nats::Client {

@@ -44,6 +44,7 @@ mod picture;
 mod poison;
 mod queue;
 mod redelivery;
+mod roll_call;
 mod runner;
 mod service;
 mod table;

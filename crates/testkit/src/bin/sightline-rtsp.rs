@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sightline_testkit::rtsp::{self, LISTENING, Manners, Mount};
+use sightline_testkit::rtsp::{self, Certificate, LISTENING, Manners, Mount};
 
 /// Clips as RTSP cameras on loopback.
 #[derive(Parser)]
@@ -15,9 +15,12 @@ struct Arguments {
     /// Who may watch, as user:password; everybody without it.
     #[arg(long)]
     login: Option<String>,
-    /// Serve rtsps, with a certificate that nobody has signed.
+    /// Ask for the password by digest.
     #[arg(long)]
-    tls: bool,
+    digest: bool,
+    /// Serve rtsps, with this certificate.
+    #[arg(long)]
+    tls: Option<Certificate>,
     /// camera=path/of/clip.mp4
     #[arg(required = true, value_parser = rtsp::parse_mount)]
     mounts: Vec<Mount>,
@@ -26,12 +29,13 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let login = arguments.login.as_deref().and_then(|login| login.split_once(':'));
+    let manners = Manners { login, digest: arguments.digest, tls: arguments.tls };
     let listening = || {
         let mut out = std::io::stdout();
         // Whoever started this is gone if it cannot be told.
         drop(writeln!(out, "{LISTENING}").and_then(|()| out.flush()));
     };
-    match rtsp::serve_with(arguments.port, &arguments.mounts, Manners { login, tls: arguments.tls }, listening) {
+    match rtsp::serve_with(arguments.port, &arguments.mounts, manners, listening) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "a command's error message")]

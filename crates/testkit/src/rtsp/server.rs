@@ -13,6 +13,7 @@ use gstreamer_rtsp_server as gst_rtsp_server;
 use gstreamer_rtsp_server::gio;
 use gstreamer_rtsp_server::prelude::*;
 
+use super::certificate::Certificate;
 use super::clip::Clip;
 
 /// What is played under a camera's name.
@@ -32,19 +33,18 @@ const ROLE: &str = "viewer";
 pub struct Manners<'a> {
     /// User and password; everybody may watch without.
     pub login: Option<(&'a str, &'a str)>,
-    /// `rtsps`, with a certificate that nobody has signed.
-    pub tls: bool,
+    /// The password is asked for by digest (RFC 2617), in which it is not sent.
+    pub digest: bool,
+    /// `rtsps`.
+    pub tls: Option<Certificate>,
 }
-
-/// Certificate and key, for 127.0.0.1.
-const CERTIFICATE: &str = include_str!("loopback.pem");
 
 /// Serves the mounts on loopback until the process ends; calls `listening` once it does.
 ///
 /// # Errors
 /// When a clip cannot be read or the port is taken.
 pub fn serve(port: u16, mounts: &[Mount], login: Option<(&str, &str)>, listening: impl FnOnce()) -> Result<()> {
-    serve_with(port, mounts, Manners { login, tls: false }, listening)
+    serve_with(port, mounts, Manners { login, ..Manners::default() }, listening)
 }
 
 /// The same with these manners.
@@ -57,7 +57,7 @@ pub fn serve_with(port: u16, mounts: &[Mount], manners: Manners<'_>, listening: 
     server.set_address("127.0.0.1");
     server.set_service(&port.to_string());
     let points = server.mount_points().context("a server without mount points")?;
-    let guarded = manners.login.is_some() || manners.tls;
+    let guarded = manners.login.is_some() || manners.tls.is_some();
     for mount in mounts {
         let clip = Arc::new(Clip::read(&mount.clip)?);
         points.add_factory(&format!("/{}", mount.camera), factory(clip, guarded));
@@ -76,13 +76,17 @@ fn auth(manners: Manners<'_>) -> Result<gst_rtsp_server::RTSPAuth> {
     let mut viewer =
         gst_rtsp_server::RTSPToken::builder().field(gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE).build();
     match manners.login {
+        Some((user, password)) if manners.digest => {
+            auth.set_supported_methods(gst_rtsp_server::gst_rtsp::RTSPAuthMethod::Digest);
+            auth.add_digest(user, password, &viewer);
+        }
         Some((user, password)) => {
             auth.add_basic(gst_rtsp_server::RTSPAuth::make_basic(user, password).as_str(), &viewer);
         }
         None => auth.set_default_token(Some(&mut viewer)),
     }
-    if manners.tls {
-        let certificate = gio::TlsCertificate::from_pem(CERTIFICATE).context("the certificate cannot be used")?;
+    if let Some(certificate) = manners.tls {
+        let certificate = gio::TlsCertificate::from_pem(certificate.pem()).context("the certificate cannot be used")?;
         auth.set_tls_certificate(Some(&certificate));
     }
     Ok(auth)

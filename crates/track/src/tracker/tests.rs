@@ -1,7 +1,6 @@
 //! Scenes with known people, and what the tracker must make of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use proptest::prelude::*;
 use sightline_vision::QualityReason;
@@ -330,34 +329,6 @@ fn everything_is_counted() {
         expect("sightline_track_embeds_per_visit_count 2");
         expect("sightline_quality_rejected_total{camera=\"lobby\",reason=\"small\"} 13");
     });
-}
-
-/// A frame of a busy place: 14 people, half of them walking.
-fn busy(seq: u64) -> Vec<Face> {
-    (0..14_u8)
-        .map(|person| {
-            let step = if person % 2 == 0 { 0.0 } else { 25.0 };
-            let x = 60.0 + 85.0 * f32::from(person) + step * (seq % 20) as f32;
-            face_looking_like(u64::from(person), face_at(x, 100.0 + 40.0 * f32::from(person % 5), 55.0))
-        })
-        .collect()
-}
-
-#[test]
-fn a_busy_frame_takes_less_than_a_tenth_of_a_millisecond() {
-    let frames: Vec<FrameFaces> = (0..2000).map(|seq| frame(seq, busy(seq))).collect();
-    let mut bench = Bench::new(TrackConfig::default());
-    // The best of many short rounds: other processes share the machine.
-    let mut best = Duration::MAX;
-    for round in frames.chunks(20) {
-        let begin = std::time::Instant::now();
-        for frame in round {
-            bench.frame(frame);
-        }
-        best = best.min(begin.elapsed() / 20);
-    }
-    println!("{best:?} a frame with 14 faces");
-    assert!(best < Duration::from_micros(100), "{best:?} a frame");
 }
 
 /// A random scene: people with a start, a direction, a time of entry and of exit, and frames in which the detector

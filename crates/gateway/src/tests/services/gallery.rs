@@ -1,8 +1,8 @@
 //! The people, their templates, and the search among them.
 
 use sightline_wire::service::{
-    Candidate, Failure, FailureKind, FailureReason, MergePeople, NewPerson, NewTemplate, Nothing, PeopleAfter,
-    PeoplePage, Person, PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
+    Candidate, Enrolled, Failure, FailureKind, FailureReason, MergePeople, NewPerson, NewTemplate, Nothing,
+    PeopleAfter, PeoplePage, Person, PersonKey, RenamePerson, SearchPeople, SearchResult, Template,
 };
 use sightline_wire::{Outcome, PersonId, Utc};
 
@@ -95,18 +95,27 @@ impl World {
         Ok(Nothing {})
     }
 
-    pub(super) fn enroll(&self, new: NewTemplate) -> Result<Template, Failure> {
+    pub(super) fn remove_empty(&self, key: PersonKey) -> Result<Nothing, Failure> {
+        match self.person(key.id)?.templates {
+            0 => self.remove(key),
+            _ => refused(FailureKind::Conflict, "something is enrolled"),
+        }
+    }
+
+    pub(super) fn enroll(&self, new: NewTemplate) -> Result<Enrolled, Failure> {
         self.person(new.person)?;
         if new.embedder != EMBEDDER {
             return refused(FailureKind::Conflict, "the gallery was enrolled with another model");
         }
+        let near = self.nearest(&new.vector, 2).candidates.into_iter().find(|other| other.id != new.person);
+        let resembles = near.filter(|other| other.score >= ACCEPT);
         let mut templates = self.templates.lock().unwrap();
         let template = Template { id: templates.len() as u64 + 1, person: new.person };
         self.people.lock().unwrap().iter_mut().filter(|person| person.id == new.person).for_each(|person| {
             person.templates += 1;
         });
         templates.push(new);
-        Ok(template)
+        Ok(Enrolled { template, resembles })
     }
 
     pub(super) fn search(&self, asked: SearchPeople) -> Result<Vec<SearchResult>, Failure> {

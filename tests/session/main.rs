@@ -2,148 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
-use std::io::{BufRead as _, BufReader};
+mod terminal;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sightline_testkit::clip;
-use sightline_testkit::process::{program, signal};
 use sightline_tests::{
     PATIENCE, Site, camera_events, frames_of, is_named, rtsp_cameras, side_by_side, unknown_ids, visits, wait_until,
 };
 use sightline_vision::{RgbImage, Subsampling, encode_rgb};
+
+use terminal::{Follower, Session, cells, expect};
 
 /// A camera of the configuration file is there before anybody types; it shows the man who stays a stranger.
 const CONFIGURED: &str = "lobby";
 
 /// The camera that is added in the session; it shows the man who is enrolled.
 const ADDED: &str = "entrance";
-
-/// Somebody at a terminal, in the folder where the pictures and the configuration are.
-struct Session<'a> {
-    folder: &'a Path,
-    server: String,
-}
-
-impl Session<'_> {
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(program("sightline").unwrap());
-        command.current_dir(self.folder).args(["--server", &self.server]).args(words);
-        command
-    }
-
-    fn output(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    /// What is said by a command that must succeed, and says nothing else.
-    fn done(&self, words: &[&str]) -> String {
-        let output = self.output(words);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(0) && errors.is_empty(), "{words:?}: {}: {errors}", output.status);
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The same for programs: one value a line.
-    fn json(&self, words: &[&str]) -> Vec<Value> {
-        parsed(&self.done(&[&["-o", "json"], words].concat()))
-    }
-
-    /// The complaint of a command that must fail with this exit code.
-    fn refused(&self, code: i32, words: &[&str]) -> String {
-        let output = self.output(words);
-        let complaint = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {complaint}");
-        complaint
-    }
-
-    /// Name and number of templates of everybody.
-    fn people(&self) -> Vec<(String, u64)> {
-        let row = |person: &Value| (person["name"].as_str().unwrap().to_owned(), person["templates"].as_u64().unwrap());
-        self.json(&["people", "list"]).iter().map(row).collect()
-    }
-
-    /// The events so far.
-    fn events(&self) -> Vec<Value> {
-        self.json(&["events"])
-    }
-
-    fn wait_for_events(&self, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let mut events = Vec::new();
-        let found = wait_until(what, PATIENCE, || {
-            events = self.events();
-            wanted(&events)
-        });
-        found.unwrap_or_else(|error| panic!("{error}: {events:#?}"));
-        events
-    }
-}
-
-/// One JSON value for each line.
-fn parsed(text: &str) -> Vec<Value> {
-    let value = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    text.lines().map(value).collect()
-}
-
-fn expect(names: &[(&str, u64)]) -> Vec<(String, u64)> {
-    names.iter().map(|(name, templates)| ((*name).to_owned(), *templates)).collect()
-}
-
-/// The cells of each line of a table; they are at least two blanks apart.
-fn cells(table: &str) -> Vec<Vec<&str>> {
-    let of = |line| str::split(line, "  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    table.lines().map(of).collect()
-}
-
-/// `sightline events --follow`; ended by its id.
-struct Follower {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<Value>,
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        if self.child.kill().is_ok() {
-            // Only to leave no zombie.
-            drop(self.child.wait());
-        }
-    }
-}
-
-impl Follower {
-    fn start(session: &Session<'_>, after: u64) -> Self {
-        let words = ["-o", "json", "events", "--follow", "--after", &after.to_string()];
-        let mut child = session.command(&words).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = sync_channel(1000);
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, lines, seen: Vec::new() }
-    }
-
-    /// Reads on until the events so far are as wanted.
-    fn read_until(&mut self, what: &str, wanted: impl Fn(&[Value]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !wanted(&self.seen) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else { panic!("{what}: only {:#?}", self.seen) };
-            self.seen.extend(parsed(&line));
-        }
-    }
-
-    /// All it has printed.
-    fn end(mut self) -> Vec<Value> {
-        assert_eq!(self.child.try_wait().unwrap(), None, "it ended by itself");
-        signal(self.child.id(), "TERM").unwrap();
-        assert_ne!(self.child.wait().unwrap().code(), Some(0));
-        let rest: Vec<String> = self.lines.iter().collect();
-        self.seen.extend(rest.iter().flat_map(|line| parsed(line)));
-        std::mem::take(&mut self.seen)
-    }
-}
 
 fn write_pictures(folder: &Path) {
     let adam = frames_of(&clip("cap12_edit").unwrap(), &[8.0, 16.0, 24.0, 32.0]).unwrap();
@@ -170,7 +47,7 @@ fn a_session_at_the_command_line() {
     session.wait_for_events("a stranger", |events| !unknown_ids(events, CONFIGURED).is_empty());
     enrolling(&session);
     let newest = session.events().last().unwrap()["seq"].as_u64().unwrap();
-    let mut follower = Follower::start(&session, newest);
+    let mut follower = Follower::start(&session, Some(newest));
     cameras_come(&session, &cameras.url(ADDED), &cameras.url("nowhere"));
     follower.read_until("the added camera's man", |events| is_named(events, ADDED, "Adam"));
     events_are_read(&session, newest);
@@ -190,6 +67,57 @@ fn a_session_at_the_command_line() {
     site.fleet.stop().unwrap();
     let complaint = session.refused(1, &["people", "list"]);
     assert!(complaint.contains(&session.server), "{complaint}");
+}
+
+/// Makes one event: two people become one.
+fn happen(site: &Site) {
+    let [from, into] = ["from", "into"].map(|name| site.add_person(name).unwrap());
+    site.fleet.api("POST", &format!("/api/v1/people/{from}/merge"), Some(&json!({"into": into}))).unwrap();
+    site.fleet.api("DELETE", &format!("/api/v1/people/{into}"), None).unwrap();
+}
+
+fn seqs(events: &[Value]) -> Vec<u64> {
+    events.iter().map(|event| event["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn whoever_follows_events_begins_now_and_outlives_the_server() {
+    let _turn = side_by_side();
+    let mut site = Site::one_process("").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (server, folder) = (site.fleet.base_url(), folder.path());
+    let session = Session { folder, server };
+    (0..3).for_each(|_| happen(&site));
+    assert_eq!(seqs(&session.events()), [1, 2, 3]);
+
+    let mut follower = Follower::start(&session, None);
+    let deadline = Instant::now() + PATIENCE;
+    while follower.seen.is_empty() {
+        assert!(Instant::now() < deadline, "nothing is followed");
+        happen(&site);
+        follower.read(Duration::from_secs(1));
+    }
+    let first = seqs(&follower.seen)[0];
+    assert!(first > 3, "what was before is told again");
+
+    site.fleet.kill(0).unwrap();
+    let complaints = || std::fs::read_to_string(folder.join("complaints")).unwrap();
+    wait_until("that the server is away is said", PATIENCE, || !complaints().is_empty()).unwrap();
+    site.fleet.restart(0).unwrap();
+    wait_until("ready again", PATIENCE, || site.fleet.is_ready(0)).unwrap();
+    (0..3).for_each(|_| happen(&site));
+    let newest = *seqs(&session.events()).last().unwrap();
+    follower.read_until("the newest event", |events| seqs(events).contains(&newest));
+    let complaints = complaints();
+    assert!(complaints.lines().count() == 1 && complaints.contains(&session.server), "{complaints}");
+    assert_eq!(seqs(&follower.end()), (first..=newest).collect::<Vec<_>>(), "each once, none left out");
+
+    // From the beginning only when asked; a server that is not there yet is waited for as well.
+    site.fleet.terminate(0, PATIENCE).unwrap();
+    let mut follower = Follower::start(&session, Some(0));
+    site.fleet.restart(0).unwrap();
+    follower.read_until("all events", |events| seqs(events) == (1..=newest).collect::<Vec<_>>());
+    follower.end();
 }
 
 /// Neither needs the server.
@@ -244,7 +172,13 @@ fn enrolling(session: &Session<'_>) {
     assert!(complaint.contains("Nobody"), "{complaint}");
     let complaint = session.refused(2, &["people", "enroll", "a1.jpg", "a2.jpg"]);
     assert!(complaint.contains("--name"), "{complaint}");
-    session.done(&["people", "remove", "Nobody"]);
+    // Nothing of the failure stays, unless the person was there before.
+    let before = session.people();
+    session.refused(1, &["people", "enroll", "--name", "Adam", "wall.jpg"]);
+    assert_eq!(session.people(), before);
+    let complaint = session.refused(2, &["people", "enroll", "people"]);
+    assert!(complaint.contains("no folder people"), "{complaint}");
+    enrolling_folders(session);
 
     let table = session.done(&["people", "list"]);
     let rows = cells(&table);
@@ -258,16 +192,50 @@ fn enrolling(session: &Session<'_>) {
     assert_eq!(session.people(), expect(&[("Adam", 2), ("Frank", 1)]));
 }
 
+fn enrolling_folders(session: &Session<'_>) {
+    let folder = session.folder.join("holiday");
+    std::fs::create_dir(&folder).unwrap();
+    let complaint = session.refused(2, &["people", "enroll", "--name", "Adam", "holiday"]);
+    assert!(complaint.contains("holiday has no pictures"), "{complaint}");
+    for picture in ["a3.jpg", "wall.jpg"] {
+        std::fs::copy(session.folder.join(picture), folder.join(picture)).unwrap();
+    }
+    std::fs::write(folder.join("notes.txt"), "no picture").unwrap();
+    let complaint = session.refused(2, &["people", "enroll", "holiday"]);
+    assert!(complaint.contains("holiday has no folders") && complaint.contains("--name"), "{complaint}");
+
+    // The man is enrolled already, under his name.
+    let report = session.json(&["people", "enroll", "--name", "Tourist", "holiday"]);
+    let files: Vec<&str> = report.iter().filter_map(|row| row["file"].as_str()).collect();
+    assert_eq!(files, ["holiday/a3.jpg", "holiday/wall.jpg"]);
+    assert!(report[0]["rejected"].is_null() && report[1]["rejected"] == "no_face", "{report:?}");
+    let other = &report[0]["resembles"];
+    assert!(other["name"] == "Adam" && other["score"].as_f64().is_some_and(|score| score > 0.5), "{report:?}");
+    assert!(other["id"].is_string() && report[1]["resembles"].is_null(), "{report:?}");
+    let table = session.done(&["people", "enroll", "--name", "Tourist", "a4.jpg", "f2.jpg"]);
+    let warnings: Vec<&str> = table.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 2, "{table}");
+    assert!(warnings[0].contains("a4.jpg") && warnings[0].contains("resembles \"Adam\""), "{table}");
+    assert!(warnings[1].contains("f2.jpg") && warnings[1].contains("resembles \"Frank\""), "{table}");
+    session.done(&["people", "remove", "Tourist"]);
+}
+
 fn cameras_come(session: &Session<'_>, source: &str, nowhere: &str) {
-    let report = session.json(&["camera", "probe", source]).remove(0);
+    // Without a server, but as the configuration has it, which here could only be read with the server's port.
+    let probe = ["-c", "plain.yaml", "camera", "probe"];
+    let report = session.json(&[&probe[..], &[source]].concat()).remove(0);
     assert_eq!((&report["width"], &report["height"], &report["source"]), (&json!(400), &json!(300), &json!(source)));
     // 25; two seconds of a stream that has just begun are no more exact.
     assert!((20.0..30.0).contains(&report["fps"].as_f64().unwrap()) && report["first_frame_ms"].is_u64(), "{report}");
-    let said = session.done(&["camera", "probe", source]);
+    let said = session.done(&[&probe[..], &[source]].concat());
     assert!(said.contains(": 400x300, ") && said.contains(" frames a second, first frame "), "{said}");
-    let complaint = session.refused(1, &["camera", "probe", nowhere]);
+    let complaint = session.refused(1, &[&probe[..], &[nowhere]].concat());
     assert!(complaint.contains(nowhere) && complaint.contains("not_found"), "{complaint}");
-    session.refused(1, &["camera", "probe", "rtsp://127.0.0.1:1/closed"]);
+    session.refused(1, &[&probe[..], &["rtsp://127.0.0.1:1/closed"]].concat());
+    // One that only lies in the folder may be unreadable.
+    let output = session.output(&["camera", "probe", source]);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && complaint.contains("probing without it"), "{complaint}");
 
     let added = session.json(&["camera", "add", ADDED, source, "--fps", "4"]).remove(0);
     assert_eq!((&added["id"], &added["fps"], &added["read_only"]), (&json!(ADDED), &json!(4.0), &json!(false)));
@@ -285,6 +253,38 @@ fn cameras_come(session: &Session<'_>, source: &str, nowhere: &str) {
     assert_eq!((rows[0].join(" ").as_str(), rows.len()), ("camera state source fps from detail", 3), "{table}");
     assert_eq!(rows[1][..5], [ADDED, "online", source, "4", "added"]);
     assert!(rows[2][0] == CONFIGURED && rows[2][1] == "online" && rows[2][4] == "configuration", "{table}");
+    a_camera_changes(session);
+}
+
+fn a_camera_changes(session: &Session<'_>) {
+    let seen = |camera: &Value| ["fps", "mode", "stall", "transport", "source"].map(|key| camera[key].clone());
+    let [first, second] = ["rtsp://u:secret@127.0.0.1:1/a", "rtsp://u:secret@127.0.0.1:1/b"];
+    let words = ["camera", "add", "yard", first, "--mode", "complete", "--stall", "1500ms", "--udp"];
+    let added = session.json(&words).remove(0);
+    let [first, shown] = [first, second].map(|source| source.replace("secret", "***"));
+    let expected = [json!(5.0), json!("complete"), json!("1500ms"), json!("udp"), json!(first)];
+    assert_eq!(seen(&added), expected, "{added}");
+
+    let changed = session.json(&["camera", "change", "yard", "--fps", "2", "--tcp"]).remove(0);
+    let expected = [json!(2.0), json!("complete"), json!("1500ms"), json!("tcp"), json!(first)];
+    assert_eq!(seen(&changed), expected, "{changed}");
+    let words = ["camera", "change", "yard", "--source", second, "--mode", "live", "--stall", "7s"];
+    let changed = session.json(&words).remove(0);
+    let expected = [json!(2.0), json!("live"), json!("7s"), json!("tcp"), json!(shown)];
+    assert_eq!(seen(&changed), expected, "{changed}");
+
+    let complaint = session.refused(2, &["camera", "change", "yard"]);
+    assert!(complaint.contains("--stall"), "{complaint}");
+    session.refused(2, &["camera", "change", "yard", "--stall", "7"]);
+    let complaint = session.refused(1, &["camera", "change", "yard", "--stall", "1ms"]);
+    assert!(complaint.contains("stall"), "{complaint}");
+    let complaint = session.refused(1, &["camera", "change", "barn", "--fps", "2"]);
+    assert!(complaint.contains("barn"), "{complaint}");
+    let complaint = session.refused(1, &["camera", "change", "no id", "--fps", "2"]);
+    assert!(complaint.contains("no id"), "{complaint}");
+    let complaint = session.refused(1, &["camera", "change", CONFIGURED, "--fps", "2"]);
+    assert!(complaint.contains("configuration file"), "{complaint}");
+    session.done(&["camera", "remove", "yard"]);
 }
 
 /// `newest` was the newest event before the camera was added.

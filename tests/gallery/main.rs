@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use sightline_testkit::process::{free_port, program};
@@ -136,7 +133,8 @@ fn a_folder_of_people_is_enrolled_and_found() {
     let run = |words: &[&str]| {
         let server = site.fleet.base_url();
         let words = [&["--server", &server, "-o", "json"], words].concat();
-        let output = sightline(site.folder.path(), &words);
+        let mut command = Command::new(program("sightline").unwrap());
+        let output = command.current_dir(site.folder.path()).args(words).output().unwrap();
         let lines = String::from_utf8(output.stdout).unwrap();
         let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (output.status.code(), rows)
@@ -220,126 +218,6 @@ fn copied_under_other_names(people: &Path) -> TempDir {
         }
     }
     copies
-}
-
-fn sightline(folder: &Path, words: &[&str]) -> Output {
-    Command::new(program("sightline").unwrap()).current_dir(folder).args(words).output().unwrap()
-}
-
-/// Both outputs.
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-/// A server that gives these answers, one to a connection, and hands out what it was asked.
-fn scripted(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let serve = move || {
-        let answer = |(status, body): (u16, String)| {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-            let (mut asked, mut buffer) = (Vec::new(), [0; 65_536]);
-            while !is_whole(&asked) {
-                let count = stream.read(&mut buffer).unwrap();
-                assert!(count > 0, "a request that broke off");
-                asked.extend_from_slice(&buffer[..count]);
-            }
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-            stream.write_all((head + &body).as_bytes()).unwrap();
-            String::from_utf8_lossy(&asked).to_ascii_lowercase()
-        };
-        answers.into_iter().map(answer).collect()
-    };
-    (url, std::thread::spawn(serve))
-}
-
-/// Whether a request has arrived with its body.
-fn is_whole(asked: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(asked).to_ascii_lowercase();
-    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
-    let end = asked.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-    match length {
-        Some(length) => asked.len() >= end + length,
-        None => !head.contains("chunked") || asked.ends_with(b"0\r\n\r\n"),
-    }
-}
-
-#[test]
-fn an_enrollment_that_breaks_off_reports_what_was_done_and_can_be_repeated() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("a.jpg"), "first").unwrap();
-    std::fs::write(folder.path().join("b.jpg"), "second").unwrap();
-    let id = "0197a3b0-0000-7000-8000-000000000001";
-    let people = json!({"people": [{"id": id, "name": "Ann", "templates": 0, "created": "2025-01-01T00:00:00.000Z"}]});
-    let face = json!({"id": 1, "person": id, "box": [0.0, 0.0, 9.0, 9.0], "quality": 0.5});
-    let broken = json!({"detail": "the disk is full"});
-    let keys: Vec<String> = [0, 1]
-        .map(|_| {
-            let answers = vec![(200, people.to_string()), (201, face.to_string()), (503, broken.to_string())];
-            let (url, server) = scripted(answers);
-            let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg", "b.jpg"];
-            let output = sightline(folder.path(), &words);
-            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-            assert!(String::from_utf8_lossy(&output.stderr).contains("the disk is full"), "{}", said(&output));
-            let text = String::from_utf8(output.stdout).unwrap();
-            let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            assert!(reports.len() == 1 && reports[0]["file"] == "a.jpg", "{text}");
-            let asked = server.join().unwrap();
-            let key = |asked: &String| {
-                asked.lines().find_map(|line| line.strip_prefix("idempotency-key:")).map(str::to_owned)
-            };
-            let keys: Vec<String> = asked.iter().filter_map(key).collect();
-            assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
-            assert!(keys.iter().all(|key| key.contains(id) && key.trim().len() <= 200), "{keys:?}");
-            keys.concat()
-        })
-        .to_vec();
-    assert_eq!(keys[0], keys[1]);
-}
-
-/// A page with one person.
-fn page(name: &str, next: Option<&str>) -> (u16, String) {
-    let id = "0197a3b0-0000-7000-8000-000000000001";
-    let person = json!({"id": id, "name": name, "templates": 0, "created": "2025-01-01T00:00:00.000Z"});
-    (200, json!({"people": [person], "next": next}).to_string())
-}
-
-#[test]
-fn all_pages_of_people_are_listed_and_a_name_is_asked_for() {
-    let folder = TempDir::new().unwrap();
-    let (url, server) = scripted(vec![page("Ann & Bob", Some("Ann & Bob")), page("Zoe", None)]);
-    let output = sightline(folder.path(), &["--server", &url, "-o", "json", "people", "list"]);
-    assert!(output.status.success(), "{}", said(&output));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let listed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(listed.iter().map(|person| person["name"].clone()).collect::<Vec<_>>(), ["Ann & Bob", "Zoe"]);
-    let asked = server.join().unwrap();
-    assert!(asked[0].contains("after=&") && asked[1].contains("after=ann%20%26%20bob&"), "{asked:?}");
-
-    let (url, server) = scripted(vec![page("Zoë", None), (204, String::new())]);
-    let output = sightline(folder.path(), &["--server", &url, "people", "remove", "Zoë"]);
-    assert!(output.status.success(), "{}", said(&output));
-    let asked = server.join().unwrap();
-    assert!(asked[0].contains("/people?name=zo%c3%ab "), "{asked:?}");
-    assert!(asked[1].starts_with("delete /api/v1/people/0197a3b0"), "{asked:?}");
-}
-
-#[test]
-fn a_picture_that_was_enrolled_before_is_known_by_the_reason() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("a.jpg"), "a picture").unwrap();
-    for (reason, status, reported) in [("key_reused", 0, "enrolled_before"), ("other_model", 1, "in whatever words")] {
-        let conflict = json!({"detail": "in whatever words", "reason": reason});
-        let (url, server) = scripted(vec![page("Ann", None), (409, conflict.to_string())]);
-        let words = ["--server", &url, "-o", "json", "people", "enroll", "--name", "Ann", "a.jpg"];
-        let output = sightline(folder.path(), &words);
-        server.join().unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((output.status.code(), &report["rejected"]), (Some(status), &json!(reported)), "{}", said(&output));
-    }
 }
 
 #[test]

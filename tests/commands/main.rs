@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
+mod broker;
+mod doctor;
+mod probe;
+mod scripted;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use sightline_testkit::process::program;
@@ -14,6 +19,15 @@ use tempfile::TempDir;
 
 fn sightline(folder: &Path, words: &[&str]) -> Output {
     Command::new(program("sightline").unwrap()).current_dir(folder).args(words).output().unwrap()
+}
+
+/// A run whose standard output nobody reads.
+fn unread(folder: &Path, words: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(program("sightline").unwrap());
+    let command = command.current_dir(folder).args(words).stdout(writer).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
 }
 
 /// Exit code and standard error of a run that must fail.
@@ -256,7 +270,7 @@ fn the_parameters_of_mtcnn_start_from_its_manifest() {
     let folder = TempDir::new().unwrap();
     let manifests = folder.path().join("manifests");
     std::fs::create_dir(&manifests).unwrap();
-    let shipped = include_str!("../models/mtcnn.toml");
+    let shipped = include_str!("../../models/mtcnn.toml");
     let strict = shipped.replace("[0.6, 0.7, 0.7]", "[0.7, 0.8, 0.9]").replace("factor = 0.709", "factor = 0.6");
     std::fs::write(manifests.join("mtcnn.toml"), strict).unwrap();
     std::fs::write(folder.path().join("sightline.yaml"), "models: {manifests: manifests}\n").unwrap();
@@ -297,6 +311,7 @@ fn what_a_model_does_not_take_is_a_usage_error() {
         ("models: {device: cuda}", ["models.device", "--features cuda"]),
         ("models: {detector: mtcnn}\ndetect: {threshold: 0.6}", ["detect.threshold: 0.6", "mtcnn"]),
         ("secret_key: short", ["secret_key", "32 bytes"]),
+        ("ingest: {trust: none.pem}", ["ingest.trust", "none.pem"]),
     ] {
         std::fs::write(here.join("sightline.yaml"), text).unwrap();
         for words in [["config", "check"].as_slice(), &["run"]] {
@@ -304,30 +319,4 @@ fn what_a_model_does_not_take_is_a_usage_error() {
             assert!(code == 2 && wanted.iter().all(|part| message.contains(part)), "{text}: {code} {message}");
         }
     }
-}
-
-#[test]
-fn cameras_are_probed_without_a_server() {
-    let folder = TempDir::new().unwrap();
-    let file = clip("cap13_edit2").unwrap();
-    let found = lines(&sightline(folder.path(), &["-o", "json", "camera", "probe", file.to_str().unwrap()]));
-    assert_eq!((&found[0]["width"], &found[0]["height"]), (&400.into(), &300.into()));
-    assert!((found[0]["fps"].as_f64().unwrap() - 25.0).abs() < 3.0, "{found:?}");
-    let (code, message) = refused(folder.path(), &["camera", "probe", "rtsp://u:s3cr3t@127.0.0.1:1/x"]);
-    assert!(code == 1 && message.contains("unreachable") && !message.contains("s3cr3t"), "{message}");
-}
-
-#[test]
-fn the_doctor_says_what_to_mend() {
-    let folder = TempDir::new().unwrap();
-    let _models = models(folder.path());
-    let text = std::fs::read_to_string(folder.path().join("sightline.yaml")).unwrap();
-    std::fs::write(folder.path().join("sightline.yaml"), text + "bus: {nats: {url: \"nats://127.0.0.1:1\"}}\n")
-        .unwrap();
-    let output = sightline(folder.path(), &["-o", "json", "--server", "http://127.0.0.1:1", "doctor"]);
-    assert_eq!(output.status.code(), Some(1));
-    let findings: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let bad: Vec<&str> = findings.iter().filter(|f| f["ok"] == false).map(|f| f["what"].as_str().unwrap()).collect();
-    assert_eq!(bad, ["NATS"], "{findings:?}");
 }
