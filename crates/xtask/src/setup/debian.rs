@@ -32,6 +32,7 @@ const NEEDED: &[(&str, &str, Check)] = &[
     ("gstreamer1.0-libav", "H.264 and H.265 decoders", Check::Package),
     ("gstreamer1.0-tools", "gst-launch, for the demo's enrollment pictures", Check::Package),
     ("glib-networking", "TLS for rtsps cameras", Check::Package),
+    ("opencv-data", "the Viola-Jones cascade that the laboratory compares with", Check::Package),
     ("ca-certificates", "TLS for the package registries", Check::Package),
     ("python3", "converts the models' weights", Check::Command(&["python3", "--version"])),
     (

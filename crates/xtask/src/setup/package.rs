@@ -15,6 +15,8 @@ use crate::command::Step;
 pub(crate) enum Registry {
     Pypi,
     Npm,
+    /// One that Cargo.lock has: cargo fetches it.
+    Crates,
 }
 
 /// A package known when this was compiled.
@@ -55,6 +57,7 @@ impl fmt::Display for PackageRef {
         let registry = match self.registry {
             Registry::Pypi => "PyPI",
             Registry::Npm => "npm",
+            Registry::Crates => "crates.io",
         };
         write!(f, "{registry} {} {}", self.name, self.version)
     }
@@ -100,8 +103,26 @@ impl PackageRef {
                 let package = format!("{}@{}", self.name, self.version);
                 Step::new("npm").args(["pack", "--silent", "--pack-destination"]).arg(folder).arg(package).output()?;
             }
+            Registry::Crates => {
+                let archive = self.fetched_by_cargo(cache)?;
+                std::fs::copy(&archive, folder.join("crate")).with_context(|| archive.display().to_string())?;
+            }
         }
         Ok(())
+    }
+
+    /// The archive that cargo keeps: `registry/cache/…/name-version.crate` beside the sources in `registry/src/…/name-version`.
+    fn fetched_by_cargo(&self, cache: &Cache) -> Result<PathBuf> {
+        let metadata = Step::cargo(cache).args(["metadata", "--locked", "--format-version", "1"]).output()?;
+        let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+        let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ours = |package: &&serde_json::Value| package["name"] == *self.name && package["version"] == *self.version;
+        let manifest = packages.iter().find(ours).and_then(|package| package["manifest_path"].as_str());
+        let manifest = Path::new(manifest.with_context(|| format!("Cargo.lock does not have {self}"))?);
+        let registry = manifest.ancestors().nth(2).context("a package without a registry")?;
+        let home = registry.ancestors().nth(2).context("a registry without a home")?;
+        let index = registry.file_name().unwrap_or_default();
+        Ok(home.join("cache").join(index).join(format!("{}-{}.crate", self.name, self.version)))
     }
 }
 
