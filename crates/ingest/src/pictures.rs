@@ -16,6 +16,7 @@ use crate::sample;
 use crate::sampler::Sampler;
 use crate::sink::{OnPicture, Picture};
 use crate::source::Source;
+use crate::trust::Trust;
 
 /// How often it is looked whether pictures still come and are still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -80,7 +81,9 @@ pub fn pictures(
     let runtime = runtime.map_err(|error| Outage::new(CameraState::Unsupported, error.to_string()))?;
     let next = |queue: &FrameQueue<_>| runtime.block_on(async { tokio::time::timeout(LOOK, queue.pop()).await });
     let (queue, counts) = (FrameQueue::new(), Arc::new(Counts::default()));
-    let options = PlayOptions { transport: config.transport, decode_threads: config.decode_threads, real_time: false };
+    let trust = Trust::default();
+    let PicturesConfig { transport, decode_threads, .. } = *config;
+    let options = PlayOptions { transport, trust: &trust, decode_threads, real_time: false };
     let pipeline = Pipeline::play(source, options, on_picture(source, config.fps, queue.clone(), Arc::clone(&counts)))?;
     // Goes before the pipeline, whose thread may be waiting for room and could not be ended then.
     let queue = Closing(queue);
