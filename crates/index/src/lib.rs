@@ -1,4 +1,4 @@
-//! Who it is: gallery search, fusion of a visit's vectors, open-set decision, strangers with lasting ids, and the
+//! Who it is: gallery search, open-set decision, strangers with lasting ids, and the
 //! [`Identify`] stage that turns all of it into sightings and events. The only crate that knows FAISS.
 //!
 //! ```text
@@ -11,7 +11,6 @@
 mod camera_log;
 mod decision;
 mod faiss_index;
-mod fusion;
 mod gallery;
 mod identify;
 mod metrics;
@@ -27,7 +26,6 @@ mod testing;
 
 pub use decision::{ThresholdError, Thresholds};
 pub use faiss_index::IndexError;
-pub use fusion::{fuse, weight_of};
 pub use gallery::{Gallery, GalleryError, PersonHit, SharedGallery};
 pub use identify::{Clock, Identify, IdentifyConfig};
 pub use metrics::{EnrollRejection, Metrics, VectorFlawKind};

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sightline_stage::Monotonic;
 use sightline_store::{OpenVisit, SightingRow, VisitVector};
+use sightline_vision::{fuse, weight_of};
 use sightline_wire::{
     CameraId, ClockSource, EndReason, Event, EventFace, EventKind, FaceVector, FrameSize, ModelNames, Outcome,
     PersonId, RejectedCrop, Stamp, SubjectRef, UnknownId, Utc, VisitHead, VisitId, VisitNote,
 };
-
-use crate::fusion::{fuse, weight_of};
 
 /// The face that events of the visit show.
 #[derive(Clone, Debug, Serialize, Deserialize)]

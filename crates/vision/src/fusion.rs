@@ -39,8 +39,25 @@ pub fn fuse<'a>(vectors: impl IntoIterator<Item = (f32, &'a [f32])>) -> Option<V
 #[cfg(test)]
 mod tests {
     use super::{fuse, weight_of};
-    use crate::testing::{cosine, unit};
     use proptest::prelude::*;
+
+    /// A unit vector; different seeds give different, nearly orthogonal directions.
+    fn unit(seed: u64, dimension: usize) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / 8_388_608.0 - 1.0
+        };
+        let vector: Vec<f32> = (0..dimension).map(|_| next()).collect();
+        let length = cosine(&vector, &vector).sqrt();
+        vector.iter().map(|value| value / length).collect()
+    }
+
+    fn cosine(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
 
     fn crops() -> impl Strategy<Value = Vec<(f32, Vec<f32>)>> {
         prop::collection::vec((0.05_f32..1.0, any::<u64>().prop_map(|seed| unit(seed, 32))), 1..7)
