@@ -148,9 +148,17 @@ impl ModelStore {
     /// # Errors
     /// [`InferError::MissingFile`], [`InferError::WrongHash`] or [`InferError::Read`], naming the file.
     pub fn verify(&self, id: &str) -> Result<ModelId, InferError> {
+        let sums: Vec<String> = self.sums(id)?.into_iter().map(|(_, sum)| sum).collect();
+        Ok(ModelId::new(self.get(id)?, &sums))
+    }
+
+    /// Name and whole sha256 of every file of a model, each compared with the manifest, in its order.
+    ///
+    /// # Errors
+    /// As [`ModelStore::verify`].
+    pub fn sums(&self, id: &str) -> Result<Vec<(&str, String)>, InferError> {
         let manifest = self.get(id)?;
-        let sums = manifest.files.iter().map(|file| self.verify_file(manifest, file));
-        Ok(ModelId::new(manifest, &sums.collect::<Result<Vec<_>, _>>()?))
+        manifest.files.iter().map(|file| Ok((file.name.as_str(), self.verify_file(manifest, file)?))).collect()
     }
 
     /// Identity of a model whose files need not be here: from the manifest's hashes, or from the files where it states none.
@@ -302,6 +310,8 @@ mod tests {
         fs::write(folder.path().join("facenet_vggface2.onnx"), b"").unwrap();
         let id = store.verify("facenet-vggface2").unwrap();
         assert_eq!(id.as_str(), "facenet-vggface2@e3b0c44298fc");
+        let sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned();
+        assert_eq!(store.sums("facenet-vggface2").unwrap(), [("facenet_vggface2.onnx", sum)]);
         assert_eq!(store.identity("facenet-vggface2").unwrap(), id);
         assert_eq!(store.identity("dlib").unwrap().as_str(), "dlib@cd458956e7ec");
     }

@@ -1,4 +1,4 @@
-//! Decoding alone: as fast as possible, nothing else. What benchmarks compare with, and what the laboratory reads clips with.
+//! Decoding alone: as fast as possible, nothing else. What benchmarks compare with.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

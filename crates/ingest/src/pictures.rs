@@ -1,7 +1,7 @@
 //! The pictures of a source one by one, for programs that are no stage of the pipeline: the laboratory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sightline_vision::Planes;
@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A source that shows nothing for so long, or nothing more, is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A file whose pictures end so much earlier than it says it does is broken off: its demuxer takes that for the end.
+const MISSING_NS: i64 = 1_000_000_000;
 
 /// How pictures are asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +106,7 @@ pub fn pictures(
                     break Ending::Stopped;
                 }
             }
-            Ok(None) => break ending(over, source),
+            Ok(None) => break ending(over, source, || cut_off(&counts, pipeline.duration_ns())),
             Err(_) if stopped() => break Ending::Stopped,
             // A file is read as fast as its medium gives it: slow is not broken, once there are pictures.
             Err(_) if source.is_file() && counts.decoded.load(Ordering::Relaxed) > 0 => {}
@@ -121,14 +124,22 @@ pub fn pictures(
     }
 }
 
-fn ending(over: Option<PipelineEvent>, source: &Source) -> Ending {
+fn ending(over: Option<PipelineEvent>, source: &Source, cut_off: impl FnOnce() -> Option<Outage>) -> Ending {
     match over {
         Some(PipelineEvent::Failed(outage)) => Ending::BrokeOff(outage),
         Some(PipelineEvent::Ended) if !source.is_file() => {
             Ending::BrokeOff(Outage::new(CameraState::Stalled, "the camera ended its stream"))
         }
-        _ => Ending::Complete,
+        _ => cut_off().map_or(Ending::Complete, Ending::BrokeOff),
     }
+}
+
+/// Whether the pictures end before the file should, by how long it says it is.
+fn cut_off(counts: &Counts, duration_ns: Option<i64>) -> Option<Outage> {
+    let (end_ns, duration_ns) = (counts.end_ns.load(Ordering::Relaxed), duration_ns?);
+    let seconds = |ns: i64| ns as f64 / 1e9;
+    let detail = format!("its pictures end after {:.1} of {:.1} seconds", seconds(end_ns), seconds(duration_ns));
+    (duration_ns - end_ns > MISSING_NS).then(|| Outage::new(CameraState::Stalled, detail))
 }
 
 /// What the decoder's thread does with every picture.
@@ -136,8 +147,12 @@ fn on_picture(source: &Source, fps: Option<f64>, queue: FrameQueue<(Planes, Stam
     let is_file = source.is_file();
     let mut sampler = fps.map(Sampler::new);
     let mut clock = if is_file { CaptureClock::file(Utc::now()) } else { CaptureClock::live() };
+    let mut last_ns = 0;
     Box::new(move |picture: Picture| {
         counts.decoded.fetch_add(1, Ordering::Relaxed);
+        // A picture is shown until the next one; the last one as long as the one before it.
+        counts.end_ns.store(picture.pts_ns + (picture.pts_ns - last_ns), Ordering::Relaxed);
+        last_ns = picture.pts_ns;
         if sampler.as_mut().is_some_and(|sampler| !sampler.keep(picture.pts_ns)) {
             return true;
         }
@@ -171,6 +186,8 @@ struct Counts {
     decoded: AtomicU64,
     dropped: AtomicU64,
     unusable: AtomicU64,
+    /// Where the pictures end.
+    end_ns: AtomicI64,
 }
 
 impl Counts {
@@ -271,6 +288,23 @@ mod tests {
         assert_eq!(state(&Source::File(folder.path().join("none.mp4"))), CameraState::NotFound);
         // Nobody listens on the discard port.
         assert_eq!(state(&Source::parse("rtsp://127.0.0.1:9/a").unwrap()), CameraState::Unreachable);
+    }
+
+    #[test]
+    fn a_file_that_ends_too_early_is_broken_off() {
+        let whole = std::fs::read(sightline_testkit::clip("cap13_edit2").unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let half = folder.path().join("half.mp4");
+        std::fs::write(&half, &whole[..whole.len() / 2]).unwrap();
+        let mut seen = 0;
+        let watched = pictures(&Source::File(half), &PicturesConfig::default(), NEVER, |_, _| {
+            seen += 1;
+            true
+        });
+        let watched = watched.unwrap();
+        assert!((200..600).contains(&seen) && watched.decoded == seen, "{watched:?}");
+        let Ending::BrokeOff(outage) = watched.ending else { panic!("{watched:?}") };
+        assert!(outage.detail.contains(" of 30.6 seconds"), "{outage:?}");
     }
 
     #[test]

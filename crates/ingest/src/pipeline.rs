@@ -92,6 +92,12 @@ impl Pipeline {
         self.skipped.load(Ordering::Relaxed)
     }
 
+    /// How long a file says it is.
+    pub(crate) fn duration_ns(&self) -> Option<i64> {
+        let duration = self.pipeline.query_duration::<gst::ClockTime>()?;
+        i64::try_from(duration.nseconds()).ok()
+    }
+
     fn add_tail(
         &self,
         source: &Source,

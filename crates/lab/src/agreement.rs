@@ -3,9 +3,9 @@
 //! Boxes agree when their intersection over union is 0.5 or more. Agreement says nothing about who is right: the
 //! disagreements are sorted so that they can be looked at on a contact sheet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
@@ -14,12 +14,18 @@ use crate::{
 };
 
 /// What one detector found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DetectorResults {
     /// The detector.
     pub detector: String,
     /// The pictures it looked at, those without a detection included.
     pub images: Vec<ResultImage>,
+}
+
+impl DetectorResults {
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.images.iter().map(|image| image.file.as_str())
+    }
 }
 
 /// How far two detectors agree.
@@ -77,43 +83,22 @@ pub enum AgreementError {
     /// Fewer than two.
     #[error("agreement needs two detectors, not {0}")]
     TooFew(usize),
-    /// Two with the same name.
-    #[error("the detector {0} is given twice")]
-    TwiceGiven(String),
     /// One of them looked at other pictures than the first.
-    #[error("{detector} has no result for {file}, {other} has: detectors are compared on the same pictures")]
+    #[error("{detector} did not look at the same pictures as {first}")]
     OtherImages {
-        /// The detector without a result.
+        /// The one.
         detector: String,
-        /// The picture.
-        file: String,
-        /// The detector with a result.
-        other: String,
-    },
-    /// One has two results for a picture.
-    #[error("{detector} has two results for {file}")]
-    TwoResults {
-        /// The detector.
-        detector: String,
-        /// The picture.
-        file: String,
-    },
-    /// A box with a negative side or a number that is not finite.
-    #[error("{detector} has a box in {file} that is none")]
-    Box {
-        /// The detector.
-        detector: String,
-        /// The picture.
-        file: String,
+        /// The first.
+        first: String,
     },
 }
 
-/// Compares detectors on the pictures that all of them looked at.
+/// Compares detectors on the pictures that all of them looked at, in the same order.
 ///
 /// # Errors
 /// When there are fewer than two, or they did not look at the same pictures.
 pub fn agree(detectors: &[DetectorResults]) -> Result<Agreement, AgreementError> {
-    let images = checked_images(detectors)?;
+    let images = images(detectors)?;
     let mut pairs = Vec::new();
     for (index, first) in detectors.iter().enumerate() {
         for (other, second) in detectors.iter().enumerate().skip(index + 1) {
@@ -146,51 +131,17 @@ struct Image<'a> {
     detections: Vec<&'a [Detection]>,
 }
 
-/// The pictures in the order of the first detector, after checking that all detectors have the same.
-fn checked_images(detectors: &[DetectorResults]) -> Result<Vec<Image<'_>>, AgreementError> {
+fn images(detectors: &[DetectorResults]) -> Result<Vec<Image<'_>>, AgreementError> {
     let [first, others @ ..] = detectors else { return Err(AgreementError::TooFew(0)) };
     if others.is_empty() {
         return Err(AgreementError::TooFew(1));
     }
-    let mut names = HashSet::new();
-    if let Some(twice) = detectors.iter().find(|one| !names.insert(&one.detector)) {
-        return Err(AgreementError::TwiceGiven(twice.detector.clone()));
+    if let Some(other) = others.iter().find(|other| !other.files().eq(first.files())) {
+        let (detector, first) = (other.detector.clone(), first.detector.clone());
+        return Err(AgreementError::OtherImages { detector, first });
     }
-    let results = detectors.iter().map(results_by_file).collect::<Result<Vec<_>, _>>()?;
-    let missing = |detector: &DetectorResults, file: &str, other: &DetectorResults| AgreementError::OtherImages {
-        detector: detector.detector.clone(),
-        file: file.to_owned(),
-        other: other.detector.clone(),
-    };
-    for other in others {
-        if let Some(image) = other.images.iter().find(|image| !results[0].contains_key(image.file.as_str())) {
-            return Err(missing(first, &image.file, other));
-        }
-    }
-    let mut images = Vec::with_capacity(first.images.len());
-    for image in &first.images {
-        let mut detections = Vec::with_capacity(detectors.len());
-        for (detector, results) in detectors.iter().zip(&results) {
-            let found = results.get(image.file.as_str()).copied();
-            detections.push(found.ok_or_else(|| missing(detector, &image.file, first))?);
-        }
-        images.push(Image { file: &image.file, detections });
-    }
-    Ok(images)
-}
-
-fn results_by_file(results: &DetectorResults) -> Result<HashMap<&str, &[Detection]>, AgreementError> {
-    let mut by_file = HashMap::new();
-    for image in &results.images {
-        let (detector, file) = (results.detector.clone(), image.file.clone());
-        if image.detections.iter().any(|found| !found.area.is_valid()) {
-            return Err(AgreementError::Box { detector, file });
-        }
-        if by_file.insert(image.file.as_str(), image.detections.as_slice()).is_some() {
-            return Err(AgreementError::TwoResults { detector, file });
-        }
-    }
-    Ok(by_file)
+    let found = |nth: usize| detectors.iter().map(|one| one.images[nth].detections.as_slice()).collect();
+    Ok(first.files().enumerate().map(|(nth, file)| Image { file, detections: found(nth) }).collect())
 }
 
 fn pair_agreement(images: &[Image], first: (usize, &str), second: (usize, &str)) -> PairAgreement {

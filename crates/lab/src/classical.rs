@@ -1,8 +1,7 @@
 //! Closed-set recognisers side by side: every sample shows one of the people that were learned.
 //!
 //! A [`Method`] learns from a [`TrainingSet`] and gives a [`Recogniser`], which names one [`Sample`] at a time. Samples
-//! are gray pictures (eigenfaces, LBPH) or features, that is, embeddings (support vectors, nearest mean, nearest
-//! neighbour).
+//! are gray pictures (eigenfaces, LBPH) or features, that is, embeddings (support vectors, nearest mean).
 //!
 //! Nothing here draws a random number, starts a thread or puts work off: the same training set gives the same
 //! recogniser, all of the learning is in [`Method::fit`] and all of the recognising in [`Recogniser::predict`], so a
@@ -25,9 +24,8 @@ pub use eigenfaces::{Eigenfaces, EigenfacesSvm};
 pub use error::{ClassicalError, Place, Shape};
 pub use gray::{GrayImage, Region};
 pub use lbph::Lbph;
-pub use nearest::{Measure, NearestMean, NearestNeighbour};
 pub use samples::{Sample, TrainingSet};
-pub use support::{Kernel, LinearSvm};
+pub use support::LinearSvm;
 pub use tuning::{Grid, Tuning};
 
 use serde::Serialize;
@@ -44,10 +42,8 @@ pub enum Method {
     Lbph(Lbph),
     /// Linear support vector machines over features.
     LinearSvm(LinearSvm),
-    /// The mean of each person's features; the nearest wins.
-    NearestMean(NearestMean),
-    /// The nearest training sample by its features.
-    NearestNeighbour(NearestNeighbour),
+    /// The mean of each person's features; the nearest by the cosine wins.
+    NearestMean,
 }
 
 impl Method {
@@ -62,15 +58,8 @@ impl Method {
             Self::EigenfacesSvm(method) => method.fit(training),
             Self::Lbph(method) => method.fit(training),
             Self::LinearSvm(method) => method.fit(training),
-            Self::NearestMean(method) => method.fit(training),
-            Self::NearestNeighbour(method) => method.fit(training),
+            Self::NearestMean => nearest::fit(training),
         }
-    }
-
-    /// Whether it takes gray pictures; else it takes features.
-    #[must_use]
-    pub fn takes_pictures(&self) -> bool {
-        matches!(self, Self::Eigenfaces(_) | Self::EigenfacesSvm(_) | Self::Lbph(_))
     }
 }
 
@@ -108,6 +97,15 @@ impl Prediction {
             }
         }
         Self { class, scores }
+    }
+
+    /// From the similarities to templates: a person's score is that of the nearest of theirs.
+    fn of_templates(similarities: impl Iterator<Item = f64>, classes: &[usize], people: usize) -> Self {
+        let mut best = vec![f64::NEG_INFINITY; people];
+        for (similarity, &class) in similarities.zip(classes) {
+            best[class] = best[class].max(similarity);
+        }
+        Self::best_of(best)
     }
 
     /// The score of the person that was named.

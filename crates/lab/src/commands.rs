@@ -5,19 +5,22 @@ pub mod detectors;
 pub mod calibrate;
 pub mod classify;
 pub mod identify;
+mod methods;
 mod output;
 pub mod train;
 pub mod verify;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::Serialize;
-use sightline_infer::{DetectorConfig, Device, ModelStore, Runtime};
+use sightline_infer::{DetectorConfig, Device, ModelStore, Runtime, default_cache_dir};
 
 use crate::faces::{self, Choice, Models, Outcome};
 use crate::progress::Progress;
 use crate::report::Run;
+
+pub use output::in_words;
 
 /// With which models, and how.
 #[derive(Clone, Debug, clap::Args, Serialize)]
@@ -46,6 +49,10 @@ pub struct ModelArguments {
     /// Keep the vectors nowhere and look at every picture anew
     #[arg(long)]
     pub no_cache: bool,
+    /// As [`Models::flip`]; for the commands that offer it, by an option of their own
+    #[arg(skip)]
+    #[serde(skip)]
+    pub flip: bool,
 }
 
 /// Where results go, beside the table.
@@ -74,6 +81,7 @@ impl ModelArguments {
             detector,
             embedder: self.embedder.clone(),
             choice: self.face,
+            flip: self.flip,
         };
         models.detector.check(&models.store)?;
         models.store.embedder(&models.embedder)?;
@@ -84,16 +92,34 @@ impl ModelArguments {
         self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
     }
 
-    fn kept(&self) -> anyhow::Result<Option<PathBuf>> {
-        if self.no_cache {
-            return Ok(None);
-        }
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = set("SIGHTLINE_CACHE")
-            .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("sightline")))
-            .or_else(|| set("HOME").map(|folder| folder.join(".cache/sightline")));
-        Ok(Some(cache.context("set SIGHTLINE_CACHE to a folder, or give --no-cache: there is no HOME")?.join("lab")))
+    fn kept(&self) -> Option<PathBuf> {
+        (!self.no_cache).then(|| default_cache_dir().join("lab"))
     }
+}
+
+/// Notes what computes the networks, and these models with the hashes of their files.
+fn noted(run: Run, models: &Models, ids: &[&str]) -> anyhow::Result<Run> {
+    let mut run = run.with("onnxruntime", &library_version(models.runtime.library()));
+    for id in ids {
+        run = with_files(run, id, &models.store.sums(id)?);
+    }
+    Ok(run)
+}
+
+/// A model of one file is noted by its id, of several by the id and the file's name; once, however many methods use it.
+fn with_files(run: Run, id: &str, files: &[(impl AsRef<str>, String)]) -> Run {
+    files.iter().fold(run, |run, (file, sum)| {
+        let name = if files.len() == 1 { id.to_owned() } else { format!("{id}/{}", file.as_ref()) };
+        if run.models.iter().any(|model| model.name == name) { run } else { run.model(&name, sum) }
+    })
+}
+
+/// The version of ONNX Runtime, which its file's name ends with.
+fn library_version(library: &Path) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // A name without a version may be a link to the file.
+    let file = name(&library.canonicalize().unwrap_or_else(|_| library.to_owned()));
+    file.strip_prefix("libonnxruntime.so.").map_or_else(|| name(library), str::to_owned)
 }
 
 /// The outcomes of these files, with the models noted in `run`. What cannot be used is said.
@@ -102,11 +128,8 @@ fn embed(arguments: &ModelArguments, run: Run, data: (&Path, &[String])) -> anyh
         bail!("there is no picture to look at");
     }
     let models = arguments.open()?;
-    let mut run = run;
-    for id in [&models.detector.model, &models.embedder] {
-        run = run.model(id, models.store.verify(id)?.as_str());
-    }
-    let kept = arguments.kept()?;
+    let run = noted(run, &models, &[&models.detector.model, &models.embedder])?;
+    let kept = arguments.kept();
     let progress = |pieces, done| Progress::resumed("pictures", pieces, done);
     let outcomes = faces::embed(&models, data, arguments.threads(), kept.as_deref(), progress)?;
     for (file, outcome) in data.1.iter().zip(&outcomes) {
@@ -117,7 +140,35 @@ fn embed(arguments: &ModelArguments, run: Run, data: (&Path, &[String])) -> anyh
         }
     }
     if outcomes.iter().all(|outcome| outcome.vector().is_none()) {
-        bail!("no face was found in any of {} pictures", outcomes.len());
+        bail!(
+            "no face was found in any of {} pictures: another --detector, --width 0, a lower --threshold or --face largest may find some",
+            outcomes.len()
+        );
     }
     Ok((outcomes, run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{library_version, with_files};
+    use crate::report::Run;
+
+    #[test]
+    fn every_file_of_a_model_is_noted_once() {
+        let one = [("c.onnx", "aa".to_owned())];
+        let three = ["p", "r", "o"].map(|file| (file, format!("{file}{file}")));
+        let run = with_files(with_files(with_files(Run::start("x", "1"), "c", &one), "m", &three), "c", &one);
+        let models: Vec<String> = run.models.iter().map(|model| format!("{} {}", model.name, model.sha256)).collect();
+        assert_eq!(models, ["c aa", "m/p pp", "m/r rr", "m/o oo"]);
+    }
+
+    #[test]
+    fn the_library_s_version_is_in_its_file_s_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("libonnxruntime.so.1.26.0"), folder.path().join("libonnxruntime.so"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!([library_version(&file), library_version(&link)], ["1.26.0", "1.26.0"]);
+        assert_eq!(library_version("/nowhere/my-onnxruntime.so".as_ref()), "my-onnxruntime.so");
+    }
 }

@@ -21,6 +21,7 @@ mod judge;
 use serde::Serialize;
 use thiserror::Error;
 
+pub(crate) use cases::name_of;
 pub use cases::{Case, CaseFace, cases};
 use judge::{Judged, Verdict, judge};
 

@@ -1,27 +1,21 @@
 //! From pictures to vectors: the detector, crop and embedder of the pipeline, on every core that is asked for.
 //!
-//! What was computed is kept in a file, a line a picture, so that an interrupted run goes on where it was and a second one begins with the
-//! vectors. The file's name carries the models and the settings; a picture that has changed since is looked at again.
-
-mod memory;
+//! What was computed is kept, so that an interrupted run goes on where it was: see [`crate::kept`].
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
-use sightline_infer::{Detection, Detector, DetectorConfig, Embedder, FaceCrop, InferError, ModelStore, Runtime};
-use sightline_vision::{FaceCut, Picture, cut_face, decode_still};
+use sightline_infer::{Detection, DetectorConfig, Embedder, FaceCrop, InferError, ItemError, ModelStore, Runtime};
+use sightline_vision::{FaceCut, QualityGates, RgbImage, fuse};
 use thiserror::Error;
 
+use crate::crops::{self, Finder, Missing};
+use crate::kept::{KeepError, Kept};
+use crate::parallel;
 use crate::progress::Progress;
-use memory::Memory;
 
 /// Pictures that a thread takes at a time, and so most faces of one inference: FaceNet gains a quarter up to 8, and nothing beyond.
-const BATCH: usize = 8;
-
-/// Most pixels of a picture; checked before it is decoded.
-const PIXEL_LIMIT: u64 = 100_000_000;
+pub const BATCH: usize = 8;
 
 /// How far from the picture's middle the face of [`Choice::Central`] may be, sum of both axes, in shares of the mean side: the 100 of 250
 /// pixels with which the reference figures of LFW were made.
@@ -37,6 +31,24 @@ pub enum Choice {
     Largest,
 }
 
+impl Choice {
+    /// The face that a picture of this size is about.
+    pub(crate) fn of(self, found: &[Detection], (width, height): (u32, u32)) -> Option<Detection> {
+        let (width, height) = (width as f32, height as f32);
+        let distance = |face: &Detection| {
+            let center = face.bbox.center();
+            (center.x - width / 2.0).abs() + (center.y - height / 2.0).abs()
+        };
+        match self {
+            Self::Central => {
+                let nearest = found.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+                (distance(nearest) <= CENTRAL_WITHIN * (width + height) / 2.0).then_some(*nearest)
+            }
+            Self::Largest => found.iter().max_by(|a, b| a.bbox.area().total_cmp(&b.bbox.area())).copied(),
+        }
+    }
+}
+
 /// With what pictures are turned into vectors.
 #[derive(Clone, Debug)]
 pub struct Models {
@@ -50,6 +62,11 @@ pub struct Models {
     pub embedder: String,
     /// Which face.
     pub choice: Choice,
+    /// Whether the network's input is looked at a second time in a mirror, and the two vectors summed and brought back to length 1, as
+    /// insightface evaluates. davidsandberg's facenet puts the two side by side instead: then the cosine of two pictures is the mean of
+    /// that of the straight ones and that of the mirrored ones. The sum keeps the embedder's dimension, so such a vector is a template
+    /// like any other. Off in the pipeline.
+    pub flip: bool,
 }
 
 /// What a picture gave.
@@ -75,20 +92,24 @@ impl Outcome {
     }
 }
 
+impl From<Missing> for Outcome {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::NoFace => Self::NoFace,
+            Missing::Unusable(reason) => Self::Unusable(reason),
+        }
+    }
+}
+
 /// Why no pictures can be embedded.
 #[derive(Debug, Error)]
 pub enum FacesError {
     /// A model cannot be used.
     #[error(transparent)]
     Model(#[from] InferError),
-    /// What was computed cannot be kept; what is in the file stays good.
-    #[error("the vectors cannot be kept in {}: {source}", path.display())]
-    Keep {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// What was computed cannot be kept.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
 }
 
 /// The cosine of two unit vectors.
@@ -109,134 +130,117 @@ pub fn embed(
     kept: Option<&Path>,
     progress: impl FnOnce(u64, u64) -> Progress,
 ) -> Result<Vec<Outcome>, FacesError> {
-    let mut memory = Memory::open(kept, &key(models)?)?;
-    let mut outcomes: Vec<Option<Outcome>> = files.iter().map(|file| memory.recall(root, file)).collect();
+    let kept = Kept::open(kept, "vectors", &key(models)?)?;
+    let mut outcomes: Vec<Option<Outcome>> =
+        files.iter().map(|file| kept.recall(&root.join(file), "").cloned()).collect();
     let missing: Vec<usize> = (0..files.len()).filter(|index| outcomes[*index].is_none()).collect();
     let progress = progress(files.len() as u64, (files.len() - missing.len()) as u64);
-    let next = AtomicUsize::new(0);
-    let batches: Vec<&[usize]> = missing.chunks(BATCH).collect();
-    let threads = threads.clamp(1, batches.len().max(1));
-    let (found, receiver) = mpsc::sync_channel::<(&[usize], Vec<Outcome>)>(threads);
-    let work = |found: mpsc::SyncSender<_>| -> Result<(), InferError> {
-        let mut worker = Worker::open(models)?;
-        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let paths: Vec<PathBuf> = batch.iter().map(|index| root.join(&files[*index])).collect();
-            // Nobody hears it when the keeper has failed: then this is over.
-            if found.send((*batch, worker.embed(&paths)?)).is_err() {
-                break;
-            }
-        }
-        Ok(())
+    let work = |worker: &mut Worker, batch: &[usize]| -> Result<Vec<(usize, Outcome)>, InferError> {
+        let paths: Vec<PathBuf> = batch.iter().map(|index| root.join(&files[*index])).collect();
+        Ok(batch.iter().copied().zip(worker.embed(&paths)?).collect())
     };
-    let mut keep = |receiver: mpsc::Receiver<(&[usize], Vec<Outcome>)>| {
-        for (batch, results) in receiver {
-            for (index, outcome) in batch.iter().zip(results) {
-                memory.keep(root, &files[*index], &outcome)?;
-                outcomes[*index] = Some(outcome);
-            }
+    parallel::each(
+        missing.chunks(BATCH),
+        threads,
+        || Worker::open(models),
+        work,
+        |batch| {
             progress.advance(batch.len() as u64);
-        }
-        Ok::<(), FacesError>(())
-    };
-    std::thread::scope(|scope| {
-        let start = |_| {
-            let (found, work) = (found.clone(), &work);
-            scope.spawn(move || work(found))
-        };
-        let workers: Vec<_> = (0..threads).map(start).collect();
-        // The workers have senders of their own: the last one that ends, ends the keeping.
-        drop(found);
-        let kept = keep(receiver);
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        kept
-    })?;
-    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::NoFace)).collect())
+            for (index, outcome) in batch {
+                // Why a picture cannot be used may be mended without the picture being changed.
+                if !matches!(outcome, Outcome::Unusable(_)) {
+                    kept.keep(&root.join(&files[index]), "", &outcome)?;
+                }
+                outcomes[index] = Some(outcome);
+            }
+            Ok::<(), FacesError>(())
+        },
+    )?;
+    Ok(outcomes.into_iter().flatten().collect())
 }
 
 /// Everything that the vectors depend on, aside from the pictures.
 fn key(models: &Models) -> Result<String, InferError> {
     let (detector, embedder) = (models.store.verify(&models.detector.model)?, models.store.verify(&models.embedder)?);
-    Ok(format!("{detector} {embedder} {:?} {:?}", models.detector, models.choice))
+    let flip = if models.flip { " flip" } else { "" };
+    Ok(format!("{detector} {embedder} {:?} {:?}{flip}", models.detector, models.choice))
 }
 
 /// The networks of one thread.
 struct Worker {
-    detector: Detector,
+    finder: Finder,
     embedder: Embedder,
-    choice: Choice,
+    flip: bool,
 }
 
 impl Worker {
     fn open(models: &Models) -> Result<Self, InferError> {
         Ok(Self {
-            detector: Detector::open(&models.runtime, &models.store, &models.detector)?,
+            finder: Finder::open(models)?,
             embedder: Embedder::open(&models.runtime, &models.store, &models.embedder)?,
-            choice: models.choice,
+            flip: models.flip,
         })
     }
 
     /// As the stages do it: from the picture to a generic crop, from the crops to vectors.
     fn embed(&mut self, paths: &[PathBuf]) -> Result<Vec<Outcome>, InferError> {
-        let detector = self.detector.model_id().as_str().to_owned();
-        let mut cuts: Vec<Result<FaceCut, Outcome>> = Vec::new();
-        for path in paths {
-            cuts.push(self.cut(path)?);
-        }
+        let cuts = paths.iter().map(|path| self.cut(path)).collect::<Result<Vec<_>, _>>()?;
+        let detector = self.finder.model_id().to_owned();
         let crops: Vec<FaceCrop<'_>> = cuts
             .iter()
             .flatten()
             .map(|cut| FaceCrop { image: &cut.image, face: cut.face, landmarks: cut.landmarks, detector: &detector })
             .collect();
-        let mut vectors = self.embedder.embed_crops(&crops)?.into_iter();
-        let outcome = |cut: Result<FaceCut, Outcome>| match cut {
-            Err(outcome) => outcome,
-            Ok(_) => match vectors.next() {
-                Some(Ok(vector)) => Outcome::Vector(vector),
-                Some(Err(error)) => Outcome::Unusable(error.to_string()),
-                None => Outcome::NoFace,
-            },
+        let mut vectors = self.vectors(&crops)?.into_iter();
+        let outcome = |cut: Result<FaceCut, Missing>| match cut.map(|_| vectors.next()) {
+            Ok(Some(Ok(vector))) => Outcome::Vector(vector),
+            Ok(Some(Err(error))) => Outcome::Unusable(error.to_string()),
+            Ok(None) => Outcome::NoFace,
+            Err(missing) => missing.into(),
         };
         Ok(cuts.into_iter().map(outcome).collect())
     }
 
-    fn cut(&mut self, path: &Path) -> Result<Result<FaceCut, Outcome>, InferError> {
-        let read = std::fs::read(path).map_err(|error| error.to_string());
-        let image = match read.and_then(|bytes| decode_still(&bytes, PIXEL_LIMIT).map_err(|error| error.to_string())) {
-            Ok(image) => image,
-            Err(reason) => return Ok(Err(Outcome::Unusable(reason))),
+    fn cut(&mut self, path: &Path) -> Result<Result<FaceCut, Missing>, InferError> {
+        match crops::read(path) {
+            Ok(image) => Ok(self.finder.find(&image, &QualityGates::default())?.map(|face| face.cut)),
+            Err(missing) => Ok(Err(missing)),
+        }
+    }
+
+    /// A vector for each crop, in its place.
+    fn vectors(&mut self, crops: &[FaceCrop<'_>]) -> Result<Vec<Result<Vec<f32>, ItemError>>, InferError> {
+        if !self.flip {
+            return self.embedder.embed_crops(crops);
+        }
+        let inputs: Vec<Result<RgbImage, ItemError>> = crops.iter().map(|crop| self.embedder.prepare(crop)).collect();
+        let both: Vec<RgbImage> = inputs.iter().flatten().flat_map(|face| [face.clone(), mirrored(face)]).collect();
+        let mut vectors = self.embedder.embed_inputs(&both)?.into_iter();
+        let mut next = || vectors.next().unwrap_or(Err(ItemError::Vector("missing")));
+        let sum = |input: Result<RgbImage, ItemError>| {
+            input?;
+            let (straight, mirrored) = (next(), next());
+            fuse([(1.0, &straight?[..]), (1.0, &mirrored?[..])]).ok_or(ItemError::Vector("zero"))
         };
-        let found = self.detector.detect(Picture::Rgb(&image))?;
-        let Some(face) = choose(self.choice, &found, (image.width() as f32, image.height() as f32)) else {
-            return Ok(Err(Outcome::NoFace));
-        };
-        let cut = cut_face(Picture::Rgb(&image), &face.bbox, &face.landmarks);
-        Ok(cut.map_err(|error| Outcome::Unusable(error.to_string())))
+        Ok(inputs.into_iter().map(sum).collect())
     }
 }
 
-/// The face that a picture is about.
-fn choose(choice: Choice, found: &[Detection], (width, height): (f32, f32)) -> Option<Detection> {
-    let distance = |face: &Detection| {
-        let center = face.bbox.center();
-        (center.x - width / 2.0).abs() + (center.y - height / 2.0).abs()
-    };
-    match choice {
-        Choice::Central => {
-            let nearest = found.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-            (distance(nearest) <= CENTRAL_WITHIN * (width + height) / 2.0).then_some(*nearest)
-        }
-        Choice::Largest => found.iter().max_by(|a, b| a.bbox.area().total_cmp(&b.bbox.area())).copied(),
+/// Left and right exchanged.
+fn mirrored(image: &RgbImage) -> RgbImage {
+    let mut mirrored = image.clone();
+    for row in mirrored.data_mut().chunks_exact_mut(3 * image.width() as usize) {
+        row.as_chunks_mut::<3>().0.reverse();
     }
+    mirrored
 }
 
 #[cfg(test)]
 mod tests {
     use sightline_infer::Detection;
-    use sightline_vision::{Point, Rect};
+    use sightline_vision::{Point, Rect, RgbImage};
 
-    use super::{Choice, choose, cosine};
+    use super::{Choice, cosine, mirrored};
 
     fn face(x1: f32, y1: f32, x2: f32, y2: f32) -> Detection {
         Detection { bbox: Rect::new(x1, y1, x2, y2), score: 0.9, landmarks: [Point { x: x1, y: y1 }; 5] }
@@ -245,15 +249,18 @@ mod tests {
     #[test]
     fn the_face_in_the_middle_or_the_largest() {
         let faces = [face(0.0, 0.0, 120.0, 120.0), face(100.0, 100.0, 150.0, 150.0), face(200.0, 100.0, 240.0, 140.0)];
-        assert_eq!(choose(Choice::Central, &faces, (250.0, 250.0)), Some(faces[1]));
-        assert_eq!(choose(Choice::Largest, &faces, (250.0, 250.0)), Some(faces[0]));
+        assert_eq!(Choice::Central.of(&faces, (250, 250)), Some(faces[1]));
+        assert_eq!(Choice::Largest.of(&faces, (250, 250)), Some(faces[0]));
         // 100 pixels of 250 away and no more.
-        assert_eq!(
-            choose(Choice::Central, &[face(175.0, 125.0, 175.0, 175.0)], (250.0, 250.0)).map(|f| f.score),
-            Some(0.9)
-        );
-        assert_eq!(choose(Choice::Central, &[face(200.0, 125.0, 200.0, 177.0)], (250.0, 250.0)), None);
-        assert_eq!(choose(Choice::Largest, &[], (250.0, 250.0)), None);
+        assert_eq!(Choice::Central.of(&[face(175.0, 125.0, 175.0, 175.0)], (250, 250)).map(|f| f.score), Some(0.9));
+        assert_eq!(Choice::Central.of(&[face(200.0, 125.0, 200.0, 177.0)], (250, 250)), None);
+        assert_eq!(Choice::Largest.of(&[], (250, 250)), None);
+    }
+
+    #[test]
+    fn a_mirror_exchanges_left_and_right_and_no_colours() {
+        let image = RgbImage::new(3, 2, (0..18).collect()).unwrap();
+        assert_eq!(mirrored(&image).data(), [6, 7, 8, 3, 4, 5, 0, 1, 2, 15, 16, 17, 12, 13, 14, 9, 10, 11]);
     }
 
     #[test]

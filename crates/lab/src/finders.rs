@@ -1,29 +1,20 @@
 //! Face detectors behind one type: the networks of the pipeline and the traditional ones of the laboratory, by name.
 
-mod kept;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sightline_infer::{Detector, DetectorConfig, Device, InferError, ModelStore, MtcnnParams, Runtime};
 use sightline_vision::Picture;
 use thiserror::Error;
 
 use crate::rectangle::Rectangle;
-use crate::traditional::{
-    BoxDetector as _, DEBIAN_CASCADE, DetectorError, FoundFace, HaarConfig, HaarDetector, SeetaConfig, SeetaDetector,
-};
+use crate::traditional::{DetectorError, FoundFace, HaarConfig, HaarDetector, SEETA_MODEL, SeetaConfig, SeetaDetector};
 use crate::wider::Detection;
-
-pub use kept::{KeepError, Kept};
 
 /// Viola-Jones, among the detectors that can be opened.
 pub const HAAR: &str = "haar";
 
 /// SeetaFace, among the detectors that can be opened.
 pub const SEETAFACE: &str = "seetaface";
-
-/// SeetaFace's model file, as the `rustface` package names it.
-const SEETA_FILE: &str = "seeta_fd_frontal_v1.0.bin";
 
 /// Least score of a network with one threshold, when it is opened for a curve. Lower, and its suppression is given thousands of boxes
 /// that change nothing in the part of the curve that anybody would use.
@@ -57,7 +48,7 @@ pub struct FinderConfig {
     pub cascade: Option<PathBuf>,
     /// SeetaFace.
     pub seeta: SeetaConfig,
-    /// Its model; None looks in the models folder, then where cargo keeps the `rustface` package.
+    /// Its model; None takes that in the models folder.
     pub seeta_model: Option<PathBuf>,
 }
 
@@ -78,18 +69,6 @@ pub enum FinderError {
     /// A traditional one.
     #[error(transparent)]
     Traditional(#[from] DetectorError),
-    /// No cascade.
-    #[error(
-        "haar: {} is missing: install Debian's package opencv-data, or name OpenCV's cascade with --haar-cascade",
-        .0.display()
-    )]
-    NoCascade(PathBuf),
-    /// No model of SeetaFace.
-    #[error(
-        "seetaface: {} is missing: take {SEETA_FILE} from the folder `model` of the package rustface 0.1.7 on crates.io and put it there, \
-         or name it with --seeta-model", .0.display()
-    )]
-    NoSeetaModel(PathBuf),
 }
 
 impl FinderError {
@@ -99,7 +78,7 @@ impl FinderError {
         match self {
             Self::Unknown { .. } | Self::Traditional(DetectorError::Setting { .. }) => true,
             Self::Network(error) => error.is_configuration(),
-            Self::Traditional(_) | Self::NoCascade(_) | Self::NoSeetaModel(_) => false,
+            Self::Traditional(_) => false,
         }
     }
 }
@@ -124,14 +103,12 @@ impl Finders {
     /// [`FinderError`], with the way out.
     pub fn open(&self, name: &str, purpose: Purpose) -> Result<Finder, FinderError> {
         let opened = match name {
-            HAAR => {
-                let path = self.config.cascade.clone().unwrap_or_else(|| DEBIAN_CASCADE.into());
-                if !path.is_file() {
-                    return Err(FinderError::NoCascade(path));
-                }
-                Opened::Haar(HaarDetector::open(&path, self.haar(purpose))?)
+            HAAR => Opened::Haar(HaarDetector::open(self.config.cascade.as_deref(), self.haar(purpose))?),
+            SEETAFACE => {
+                let usual = || self.store.models_dir().join(SEETA_MODEL.name);
+                let path = self.config.seeta_model.clone().unwrap_or_else(usual);
+                Opened::Seeta(SeetaDetector::open(&path, self.seeta(purpose))?)
             }
-            SEETAFACE => Opened::Seeta(SeetaDetector::open(&self.seeta_model()?, self.seeta(purpose))?),
             _ => {
                 let config = self.network(name, purpose)?;
                 config.check(&self.store)?;
@@ -163,6 +140,21 @@ impl Finders {
         let strict = manifest.family != "yunet";
         let least = threshold.map(|threshold| if strict { threshold.next_up() } else { threshold });
         Ok(f64::from(least.unwrap_or(0.0)))
+    }
+
+    /// The files of a detector's weights and their sha256 in hex.
+    ///
+    /// # Errors
+    /// When one of them is no longer what it was when the detector was opened.
+    pub fn files(&self, finder: &Finder, name: &str) -> Result<Vec<(String, String)>, FinderError> {
+        let own = |sum: &str| Ok(vec![(name.to_owned(), sum.to_owned())]);
+        match &finder.opened {
+            Opened::Network(_) => {
+                Ok(self.store.sums(name)?.into_iter().map(|(file, sum)| (file.to_owned(), sum)).collect())
+            }
+            Opened::Haar(detector) => own(detector.sha256()),
+            Opened::Seeta(detector) => own(detector.sha256()),
+        }
     }
 
     /// Everything that what a detector finds depends on, aside from the pictures.
@@ -220,30 +212,6 @@ impl Finders {
         let known: Vec<&str> = networks.map(|manifest| manifest.id.as_str()).chain([HAAR, SEETAFACE]).collect();
         FinderError::Unknown { name: name.to_owned(), known: known.join(", ") }
     }
-
-    fn seeta_model(&self) -> Result<PathBuf, FinderError> {
-        if let Some(path) = &self.config.seeta_model {
-            return if path.is_file() { Ok(path.clone()) } else { Err(FinderError::NoSeetaModel(path.clone())) };
-        }
-        let usual = self.store.models_dir().join(SEETA_FILE);
-        if usual.is_file() {
-            return Ok(usual);
-        }
-        // Its hash is compared whichever it is.
-        packaged_seeta_model().ok_or(FinderError::NoSeetaModel(usual))
-    }
-}
-
-/// The file in the package that this program was built with, where it was built.
-fn packaged_seeta_model() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = set("CARGO_HOME").or_else(|| Some(set("HOME")?.join(".cargo")))?;
-    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let packages = folders(&home.join("registry/src")).flat_map(|index| folders(&index).collect::<Vec<_>>());
-    let rustface = packages
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rustface-")))
-        .map(|path| path.join("model").join(SEETA_FILE));
-    rustface.into_iter().find(|file| file.is_file())
 }
 
 /// A detector, ready. One for a thread.
@@ -267,25 +235,21 @@ impl Finder {
     pub fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<FoundFace>, FinderError> {
         Ok(match &mut self.opened {
             Opened::Network(detector) => {
-                let face = |face: &sightline_infer::Detection| FoundFace {
-                    bbox: face.bbox,
-                    score: face.score,
-                    landmarks: Some(face.landmarks),
-                };
+                let face = |face: &sightline_infer::Detection| FoundFace { bbox: face.bbox, score: face.score };
                 detector.detect(picture)?.iter().map(face).collect()
             }
-            Opened::Haar(detector) => detector.detect(picture)?,
-            Opened::Seeta(detector) => detector.detect(picture)?,
+            Opened::Haar(detector) => detector.detect(picture),
+            Opened::Seeta(detector) => detector.detect(picture),
         })
     }
 
     /// `<name>@<first 12 hex digits of the weights' sha256>`.
     #[must_use]
-    pub fn model_id(&self) -> &str {
+    pub fn model_id(&self) -> String {
         match &self.opened {
-            Opened::Network(detector) => detector.model_id().as_str(),
-            Opened::Haar(detector) => detector.model_id(),
-            Opened::Seeta(detector) => detector.model_id(),
+            Opened::Network(detector) => detector.model_id().as_str().to_owned(),
+            Opened::Haar(detector) => format!("{HAAR}@{}", &detector.sha256()[..12]),
+            Opened::Seeta(detector) => format!("{SEETAFACE}@{}", &detector.sha256()[..12]),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sightline_lab::commands::{calibrate, classify, collect, detectors, identify, train, verify};
+use sightline_lab::commands::{calibrate, classify, collect, detectors, identify, in_words, train, verify};
 
 /// Compare detectors and recognisers, on your own people, with numbers that anyone can repeat.
 #[derive(Debug, Parser)]
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Err(error) => {
             use std::io::Write as _;
             // Nothing can be done about a terminal that is gone.
-            drop(writeln!(std::io::stderr().lock(), "sightline-lab: {error:#}"));
+            drop(writeln!(std::io::stderr().lock(), "sightline-lab: {}", in_words(&error)));
             ExitCode::FAILURE
         }
     }

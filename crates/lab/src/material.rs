@@ -6,23 +6,19 @@ mod files;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use serde::Serialize;
-use sightline_ingest::sample_file;
+use sightline_ingest::{Ending, PicturesConfig, Source, pictures};
 use sightline_vision::{Picture, Planes, RgbImage, decode_still};
+use sightline_wire::Stamp;
 use thiserror::Error;
 
 use crate::dataset::EXTENSIONS;
-use files::{ends, file_of, frame_name, walk};
-
-pub use files::VIDEOS;
+use crate::progress::Progress;
+use files::{VIDEOS, ends, file_of, frame_name, walk};
 
 /// Most pixels of a picture; checked before it is decoded.
 const PIXEL_LIMIT: u64 = 100_000_000;
-
-/// Frames that wait between the decoder and whoever looks at them.
-const AHEAD: usize = 2;
 
 /// Why there is nothing to look at.
 #[derive(Debug, Error)]
@@ -58,7 +54,7 @@ pub enum MaterialError {
     },
 }
 
-/// A file or picture that was not looked at.
+/// A file or picture that was not looked at, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// Which.
@@ -153,48 +149,33 @@ pub struct Material {
 
 impl Material {
     /// The pictures and videos of a folder and the folders in it, or a single file; `fps` frames a second of videos. Videos are decoded
-    /// once, to know what they show; `told` hears of it.
+    /// once, to know what they show.
     ///
     /// # Errors
     /// [`MaterialError`].
-    pub fn open(data: &Path, fps: f64, told: impl FnMut(Told<'_>)) -> Result<Self, MaterialError> {
-        let unreadable = |source| MaterialError::Read { path: data.to_owned(), source };
-        let data = std::path::absolute(data).map_err(unreadable)?;
-        let mut left_out = Vec::new();
-        let (root, names) = if std::fs::metadata(&data).map_err(unreadable)?.is_dir() {
-            let mut names = Vec::new();
-            std::fs::read_dir(&data).map_err(unreadable)?;
-            walk(&data, "", &mut Vec::new(), &mut (&mut names, &mut left_out));
-            (data.clone(), names)
-        } else {
-            let name = data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            (data.parent().map(Path::to_owned).unwrap_or_default(), vec![name])
-        };
-        let all = names.len();
-        let files: Vec<String> =
-            names.into_iter().filter(|name| ends(name, &EXTENSIONS) || ends(name, &VIDEOS)).collect();
-        if files.is_empty() {
-            return Err(MaterialError::Nothing { path: data, others: all });
+    pub fn open(data: &Path, fps: f64) -> Result<Self, MaterialError> {
+        let (root, only) = place(data)?;
+        let mut material = Self { root, files: Vec::new(), items: Vec::new(), left_out: Vec::new(), fps };
+        let mut names = Vec::from_iter(only);
+        if names.is_empty() {
+            walk(&material.root, "", &mut Vec::new(), &mut (&mut names, &mut material.left_out));
         }
-        let mut material = Self { root, files, items: Vec::new(), left_out, fps };
-        material.take_stock(told);
+        let all = names.len();
+        material.files = names.into_iter().filter(|name| ends(name, &EXTENSIONS) || ends(name, &VIDEOS)).collect();
+        if material.files.is_empty() {
+            return Err(MaterialError::Nothing { path: data.to_owned(), others: all });
+        }
+        material.take_stock();
         material.used()
     }
 
-    /// The pictures that a list names, frames of videos included, below `data` or, as WIDER FACE lies in its archive, below
-    /// `data/images`. Those that are not there are left out.
+    /// The pictures that a list names, frames of videos included, below the folder `data` or, as WIDER FACE lies in its archive, below
+    /// `data/images`; of a single file, those that it has. What is not there is left out.
     ///
     /// # Errors
     /// [`MaterialError`].
-    pub fn listed<'a>(
-        data: &Path,
-        list: impl IntoIterator<Item = &'a str>,
-        fps: f64,
-        told: impl FnMut(Told<'_>),
-    ) -> Result<Self, MaterialError> {
-        let unreadable = |source| MaterialError::Read { path: data.to_owned(), source };
-        let root = std::path::absolute(data).map_err(unreadable)?;
-        std::fs::read_dir(&root).map_err(unreadable)?;
+    pub fn listed<'a>(data: &Path, list: impl IntoIterator<Item = &'a str>, fps: f64) -> Result<Self, MaterialError> {
+        let (root, only) = place(data)?;
         let names: Vec<&str> = list.into_iter().collect();
         let holds_one = |folder: &Path| names.iter().any(|name| folder.join(file_of(name)).is_file());
         let images = root.join("images");
@@ -203,21 +184,25 @@ impl Material {
         let mut seen = HashSet::new();
         for name in &names {
             let file = file_of(name);
-            if !material.root.join(file).is_file() {
-                material
-                    .left_out
-                    .push(LeftOut { file: (*name).to_owned(), reason: "there is no such file".to_owned() });
+            if let Some(only) = only.as_ref().filter(|only| *only != file) {
+                material.leave_out(name, &format!("only {only} is looked at"));
+            } else if !material.root.join(file).is_file() {
+                material.leave_out(name, "there is no such file");
             } else if seen.insert(file) {
                 material.files.push(file.to_owned());
             }
         }
-        material.take_stock(told);
+        material.take_stock();
         let mut wanted: HashSet<&str> = names.iter().copied().filter(|name| seen.contains(file_of(name))).collect();
         material.items.retain(|item| wanted.remove(item.name.as_str()));
-        let lost = names.iter().filter(|name| wanted.contains(**name));
-        let lost = lost.map(|name| LeftOut { file: (*name).to_owned(), reason: "there is no such frame".to_owned() });
-        material.left_out.extend(lost);
+        for name in names.iter().filter(|name| wanted.contains(**name)) {
+            material.leave_out(name, "there is no such frame");
+        }
         material.used()
+    }
+
+    fn leave_out(&mut self, file: &str, reason: &str) {
+        self.left_out.push(LeftOut { file: file.to_owned(), reason: reason.to_owned() });
     }
 
     fn used(self) -> Result<Self, MaterialError> {
@@ -231,37 +216,47 @@ impl Material {
     }
 
     /// Makes the list of all pictures.
-    fn take_stock(&mut self, mut told: impl FnMut(Told<'_>)) {
+    fn take_stock(&mut self) {
         for file in 0..self.files.len() {
             let name = self.files[file].clone();
             if !ends(&name, &VIDEOS) {
                 self.items.push(Item { file, name });
                 continue;
             }
-            told(Told::Decoding(&name));
-            let frames = Arc::new(Mutex::new(Vec::new()));
-            let seen = Arc::clone(&frames);
-            let whole = self.decode(file, move |name, _| {
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+            let progress = Progress::endless(&format!("{name}: counting its frames"));
+            let (mut frames, mut known) = (Vec::new(), HashSet::new());
+            let whole = self.decode(file, |name, _| {
+                progress.advance(1);
+                // Of a broken file whose time jumps back, the first frame of a time.
+                if known.insert(name.clone()) {
+                    frames.push(Item { file, name });
+                }
                 true
             });
-            let names = std::mem::take(&mut *frames.lock().unwrap_or_else(PoisonError::into_inner));
-            told(Told::Decoded(names.len()));
-            if let Err(reason) = whole {
-                self.left_out.push(LeftOut { file: format!("{name} (after {} frames)", names.len()), reason });
-            } else if names.is_empty() {
-                self.left_out.push(LeftOut { file: name, reason: "it has no frame".to_owned() });
+            match (whole, frames.len()) {
+                (Err(reason), 0) => self.leave_out(&name, &reason),
+                (Err(reason), count) => self.leave_out(&name, &format!("after {count} frames: {reason}")),
+                (Ok(()), 0) => self.leave_out(&name, "it has no frame"),
+                _ => {}
             }
-            self.items.extend(names.into_iter().map(|name| Item { file, name }));
+            self.items.append(&mut frames);
         }
     }
 
-    /// The frames of a video, with their names, on the decoder's thread.
-    fn decode(&self, file: usize, mut take: impl FnMut(String, Planes) -> bool + Send + 'static) -> Result<(), String> {
-        let (path, name) = (self.root.join(&self.files[file]), self.files[file].clone());
-        let threads = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-        let named = move |planes, pts_ns: i64| take(frame_name(&name, pts_ns), planes);
-        sample_file(&path, threads, self.fps, named).map(|_| ()).map_err(|error| error.to_string())
+    /// The frames of a video, with their names, until `take` returns false; why they are not all.
+    fn decode(&self, file: usize, mut take: impl FnMut(String, Planes) -> bool) -> Result<(), String> {
+        let name = &self.files[file];
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let decode_threads = u32::try_from(cores).unwrap_or(1);
+        let config = PicturesConfig { fps: Some(self.fps), decode_threads, ..PicturesConfig::default() };
+        let take = |planes, stamp: Stamp| take(frame_name(name, stamp.pts_ns), planes);
+        let watched = pictures(&Source::File(self.root.join(name)), &config, || false, take);
+        let watched = watched.map_err(|outage| outage.detail)?;
+        match watched.ending {
+            Ending::BrokeOff(outage) => Err(outage.detail),
+            _ if watched.unusable > 0 => Err(format!("{} of its frames cannot be used", watched.unusable)),
+            _ => Ok(()),
+        }
     }
 
     /// Every picture, by file and by time.
@@ -274,12 +269,6 @@ impl Material {
     #[must_use]
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
-    }
-
-    /// How many files are videos.
-    #[must_use]
-    pub fn videos(&self) -> usize {
-        self.files.iter().filter(|file| ends(file, &VIDEOS)).count()
     }
 
     /// Where the file of a picture is.
@@ -305,45 +294,34 @@ impl Material {
     }
 
     fn show_frames(&self, file: usize, wanted: &[usize], take: &mut impl FnMut(usize, Coming) -> bool) -> bool {
-        let mut missing: HashMap<String, usize> =
-            wanted.iter().map(|index| (self.items[*index].name.clone(), *index)).collect();
-        let (sender, frames) = mpsc::sync_channel(AHEAD);
-        let (mut left, indices) = (missing.len(), missing.clone());
-        let end = std::thread::scope(|scope| {
-            let decoder = scope.spawn(move || {
-                self.decode(file, move |name, planes| match indices.get(&name) {
-                    Some(_) => {
-                        left -= 1;
-                        sender.send((name, planes)).is_ok() && left > 0
-                    }
-                    None => true,
-                })
-            });
-            for (name, planes) in frames {
-                if let Some(index) = missing.remove(&name)
-                    && !take(index, Coming::Frame(planes))
-                {
-                    return None;
-                }
+        let name = |index: usize| self.items[index].name.as_str();
+        let mut missing: HashMap<&str, usize> = wanted.iter().map(|index| (name(*index), *index)).collect();
+        let mut go_on = true;
+        let end = self.decode(file, |name, planes| {
+            if let Some(index) = missing.remove(name.as_str()) {
+                go_on = take(index, Coming::Frame(planes));
             }
-            Some(decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            go_on && !missing.is_empty()
         });
-        let Some(end) = end else { return false };
+        if !go_on {
+            return false;
+        }
         let reason = end.err().unwrap_or_else(|| "the frame did not come again".to_owned());
-        wanted
-            .iter()
-            .filter(|index| missing.contains_key(&self.items[**index].name))
-            .all(|index| take(*index, Coming::Lost(reason.clone())))
+        let mut lost = wanted.iter().filter(|index| missing.contains_key(name(**index)));
+        lost.all(|index| take(*index, Coming::Lost(reason.clone())))
     }
 }
 
-/// What is told of a video while the material is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told<'a> {
-    /// This one is decoded now.
-    Decoding(&'a str),
-    /// It showed so many frames.
-    Decoded(usize),
+/// A folder, or the folder of a file and its name.
+fn place(data: &Path) -> Result<(PathBuf, Option<String>), MaterialError> {
+    let unreadable = |source| MaterialError::Read { path: data.to_owned(), source };
+    let whole = std::path::absolute(data).map_err(unreadable)?;
+    if std::fs::metadata(&whole).map_err(unreadable)?.is_dir() {
+        std::fs::read_dir(&whole).map_err(unreadable)?;
+        return Ok((whole, None));
+    }
+    let name = whole.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok((whole.parent().map(Path::to_owned).unwrap_or_default(), name))
 }
 
 #[cfg(test)]

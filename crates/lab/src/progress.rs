@@ -85,6 +85,15 @@ impl Progress {
         }
     }
 
+    /// Calls the work something else from now on, such as with a count of what was found.
+    pub fn rename(&self, what: &str) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.set_message(what.to_owned()),
+            Shown::Lines(lines) => what.clone_into(&mut locked(lines).what),
+            Shown::Nothing => {}
+        }
+    }
+
     /// Shows a line of its own, such as a file that was skipped.
     pub fn say(&self, text: &str) {
         match &self.shown {
@@ -255,6 +264,16 @@ mod tests {
             drop(progress);
             assert!(paper.text().starts_with(text), "{}", paper.text());
         }
+    }
+
+    #[test]
+    fn a_new_name_is_that_of_the_lines_to_come() {
+        let paper = Paper::default();
+        let progress = Progress::lines("frames", None, 0, Box::new(paper.clone()));
+        progress.advance(2);
+        progress.rename("frames, 3 faces");
+        drop(progress);
+        assert!(paper.text().starts_with("frames, 3 faces: 2 done in "), "{}", paper.text());
     }
 
     #[test]

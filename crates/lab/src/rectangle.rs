@@ -1,4 +1,8 @@
 //! A rectangle in a picture and the two ways in which overlaps are counted.
+//!
+//! Not [`sightline_vision::Rect`], because evaluations compare to the last bit: WIDER FACE's files write a corner, a width and a height, which
+//! are kept as they are written, and its protocol counts in double precision, where an overlap of exactly one half and the first of equal
+//! overlaps decide.
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@
 //! control characters are replaced, HTML is escaped, passwords in addresses are hidden.
 //!
 //! ```no_run
-//! use labreport::report::{Column, Curve, Machine, Page, Run, Table, plot, write_html, write_json};
+//! use sightline_lab::report::{Column, Curve, Machine, Page, Run, Table, plot, write_html, write_json};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut run = Run::start("verify", env!("CARGO_PKG_VERSION")).seeded(7);
 //! let mut table = Table::new([Column::text("method"), Column::number("accuracy")]);
@@ -41,3 +41,4 @@ pub use pictures::{Mistake, Picture};
 pub use plot::{Confusion, Curve, DrawError, Mark, Spot};
 pub use table::{Column, Table};
 pub use write::WriteError;
+pub(crate) use write::whole as write_whole;

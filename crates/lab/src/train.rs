@@ -24,8 +24,6 @@ mod testing;
 mod trainer;
 mod triplet;
 
-pub(crate) use checkpoint::write_whole;
-
 pub use baseline::{centred, identity, pca, random_projection};
 pub use classifier::{Classifier, ClassifierConfig};
 pub use compare::{CompareConfig, Comparison, Method, Run, Summary, compare};

@@ -47,6 +47,15 @@ fn file_under(root: &Path, person: &str, files: &[PathBuf]) {
     }
 }
 
+/// The pipeline's own check of the piece of configuration, where the pipeline is built.
+fn pipeline_takes(fragment: &str) {
+    let Ok(sightline) = sightline_testkit::process::program("sightline") else {
+        return sightline_testkit::skip("calibrate::pipeline_takes", "the binary sightline");
+    };
+    let output = Command::new(sightline).args(["config", "check", "--config", fragment]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn thresholds_from_people_and_a_misfiled_picture() {
     let Some(shared) = shared_or_skip("calibrate::thresholds_from_people_and_a_misfiled_picture") else { return };
@@ -87,7 +96,9 @@ fn thresholds_from_people_and_a_misfiled_picture() {
         .iter()
         .find(|warning| warning["template"].as_str().unwrap().starts_with("Tony_Blair/George_W_Bush"));
     assert_eq!(misfiled.unwrap()["nearer_to"], "George_W_Bush");
-    assert!(beside.contains("of Tony_Blair is nearer to George_W_Bush"), "{beside}");
+    let told = beside.lines().find(|line| line.contains("is nearer to George_W_Bush")).unwrap();
+    assert!(told.contains("Tony_Blair/George_W_Bush") && told.contains("than to Tony_Blair's others"), "{told}");
+    pipeline_takes(&fragment);
     let fragment = std::fs::read_to_string(fragment).unwrap();
     for name in ["accept", "unknown", "margin", "cluster"] {
         assert!(fragment.contains(&format!("\n  {name}: {:.3} #", of(name))), "{name}: {fragment}");

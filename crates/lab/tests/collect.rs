@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -139,27 +139,41 @@ fn more_of_a_visit_and_whole_frames_on_request() {
     assert_eq!(Dataset::open(&folder.path().join("people-frames")).unwrap().samples().len(), lines.len());
 }
 
-#[test]
-fn ctrl_c_leaves_a_whole_data_set() {
-    let server = RtspProcess::start(&[("lobby".to_owned(), clip("cap12_edit").unwrap())]).unwrap();
-    let folder = TempDir::new().unwrap();
-    let more = ["--name", "alan", "--every", "1"];
-    let mut running = command(&server.url("lobby"), folder.path(), &more)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (begun, third) = (Instant::now(), folder.path().join("alan/alan_0003.jpg"));
-    while !third.exists() {
+/// The same command, started as a shell starts what runs in the background: with Ctrl-C ignored.
+fn in_background(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
+}
+
+fn until_there(picture: &Path, running: &mut Child) {
+    let begun = Instant::now();
+    while !picture.exists() {
         assert!(begun.elapsed() < Duration::from_secs(120) && running.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(50));
     }
-    sightline_testkit::process::signal(running.id(), "INT").unwrap();
-    let output = running.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("when it was told to"), "{said}");
-    assert!(lines(folder.path()).len() >= 3);
+}
+
+#[test]
+fn ctrl_c_and_term_leave_a_whole_data_set() {
+    let server = RtspProcess::start(&[("lobby".to_owned(), clip("cap12_edit").unwrap())]).unwrap();
+    let started = ["INT", "TERM"].map(|signal| {
+        let folder = TempDir::new().unwrap();
+        let more = ["--name", "alan", "--every", "1"];
+        let running = in_background(&command(&server.url("lobby"), folder.path(), &more)).spawn().unwrap();
+        (signal, folder, running)
+    });
+    for (signal, folder, mut running) in started {
+        until_there(&folder.path().join("alan/alan_0003.jpg"), &mut running);
+        sightline_testkit::process::signal(running.id(), signal).unwrap();
+        let output = running.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{signal}: {said} {}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("when it was told to"), "{signal}: {said}");
+        assert!(lines(folder.path()).len() >= 3);
+    }
 }
 
 #[test]
@@ -167,12 +181,8 @@ fn a_camera_that_goes_away_leaves_what_there_is() {
     let mut server = RtspProcess::start(&[("lobby".to_owned(), clip("cap12_edit").unwrap())]).unwrap();
     let folder = TempDir::new().unwrap();
     let more = ["--name", "alan", "--every", "1"];
-    let running = command(&server.url("lobby"), folder.path(), &more).stdout(Stdio::piped()).spawn().unwrap();
-    let (begun, second) = (Instant::now(), folder.path().join("alan/alan_0002.jpg"));
-    while !second.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(120));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let mut running = in_background(&command(&server.url("lobby"), folder.path(), &more)).spawn().unwrap();
+    until_there(&folder.path().join("alan/alan_0002.jpg"), &mut running);
     server.kill().unwrap();
     let output = running.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

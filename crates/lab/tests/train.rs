@@ -210,7 +210,7 @@ fn resumed(laboratory: &Laboratory) {
     assert!(error.contains("parts.checkpoint: was made with other settings"), "{error}");
 }
 
-/// Stopped by Ctrl-C in the middle, and continued to the same end as without.
+/// Stopped by TERM, as Ctrl-C would, in the middle, and continued to the same end as without.
 fn interrupted(laboratory: &Laboratory) {
     let few: Vec<&str> = FEW.into_iter().filter(|word| *word != "--repeats=2").chain(["--repeats=0"]).collect();
     let start = [&["train", "data", "--out=heads/stopped.onnx", "--epochs=100000"], &few[..]].concat();
@@ -221,7 +221,7 @@ fn interrupted(laboratory: &Laboratory) {
         line.clear();
         assert_ne!(errors.read_line(&mut line).unwrap(), 0, "ended before epoch 2");
     }
-    process::signal(child.id(), "INT").unwrap();
+    process::signal(child.id(), "TERM").unwrap();
     let mut rest = String::new();
     errors.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{rest}");

@@ -4,7 +4,6 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::error::{ClassicalError, Shape};
-use super::nearest::best_a_person;
 use super::principal::Principal;
 use super::samples::{Sample, TrainingSet};
 use super::support::{Kernel, Machines, Problem};
@@ -92,7 +91,7 @@ impl Recogniser for Neighbours {
             point.iter().zip(&probe).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
         };
         let similarities = self.points.outer_iter().map(|point| -distance(point));
-        Ok(Prediction::best_of(best_a_person(similarities, &self.classes, self.people)))
+        Ok(Prediction::of_templates(similarities, &self.classes, self.people))
     }
 
     fn bytes(&self) -> usize {

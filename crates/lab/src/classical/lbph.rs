@@ -10,7 +10,6 @@ use std::f64::consts::TAU;
 use serde::Serialize;
 
 use super::error::{ClassicalError, Shape};
-use super::nearest::best_a_person;
 use super::samples::{Sample, TrainingSet};
 use super::{Prediction, Recogniser, bytes_of};
 
@@ -178,7 +177,7 @@ impl Recogniser for Histograms {
     fn predict(&self, sample: &Sample) -> Result<Prediction, ClassicalError> {
         let probe = self.describe.histograms(sample.checked(self.shape)?);
         let similarities = self.histograms.iter().map(|learned| -chi_square(learned, &probe));
-        Ok(Prediction::best_of(best_a_person(similarities, &self.classes, self.people)))
+        Ok(Prediction::of_templates(similarities, &self.classes, self.people))
     }
 
     fn bytes(&self) -> usize {

@@ -94,39 +94,23 @@ impl<'a> TrainingSet<'a> {
     }
 
     /// The people, in the order of their numbers.
-    #[must_use]
-    pub fn people(&self) -> &'a [String] {
+    pub(super) fn people(&self) -> &'a [String] {
         self.people
     }
 
-    /// The people with a single sample, from whom little can be learned, for a warning.
-    #[must_use]
-    pub fn with_one_sample(&self) -> Vec<&'a str> {
+    /// The first person with a single sample.
+    pub(super) fn with_one_sample(&self) -> Option<&'a str> {
         let counts = self.counts();
-        self.people.iter().zip(counts).filter(|(_, count)| *count == 1).map(|(person, _)| person.as_str()).collect()
+        self.people.iter().zip(counts).find(|(_, count)| *count == 1).map(|(person, _)| person.as_str())
     }
 
     /// The kind and size of every sample.
-    #[must_use]
-    pub fn shape(&self) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// How many samples there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.samples.len()
-    }
-
-    /// Whether it is empty, which it never is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
     /// How many samples each person has.
-    #[must_use]
-    pub fn counts(&self) -> Vec<usize> {
+    fn counts(&self) -> Vec<usize> {
         count_classes(&self.classes, self.people.len())
     }
 
@@ -141,7 +125,7 @@ impl<'a> TrainingSet<'a> {
 
     /// All values, a row each sample.
     pub(super) fn matrix(&self) -> Array2<f64> {
-        let mut matrix = Array2::zeros((self.len(), self.shape.values()));
+        let mut matrix = Array2::zeros((self.samples.len(), self.shape.values()));
         for (mut row, values) in matrix.outer_iter_mut().zip(self.rows()) {
             for (cell, value) in row.iter_mut().zip(values) {
                 *cell = f64::from(*value);

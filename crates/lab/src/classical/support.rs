@@ -21,9 +21,8 @@ use super::{Prediction, Recogniser, bytes_of};
 const TOLERANCE: f64 = 1e-3;
 
 /// How two samples are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(tag = "kernel", rename_all = "kebab-case")]
-pub enum Kernel {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kernel {
     /// Their inner product.
     Linear,
     /// The exponential of the negative squared distance times gamma.

@@ -84,8 +84,8 @@ impl Grid {
         }
         self.c.iter().try_for_each(|c| check_positive("C", *c))?;
         self.gamma.iter().try_for_each(|gamma| check_positive("gamma", *gamma))?;
-        match training.with_one_sample().first() {
-            Some(person) => Err(ClassicalError::OneSample { person: (*person).to_owned() }),
+        match training.with_one_sample() {
+            Some(person) => Err(ClassicalError::OneSample { person: person.to_owned() }),
             None => Ok(()),
         }
     }

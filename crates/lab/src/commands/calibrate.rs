@@ -2,7 +2,6 @@
 
 mod faces;
 mod fragment;
-mod fusion;
 mod page;
 mod tables;
 mod visits;
@@ -16,7 +15,7 @@ use sightline_infer::Thresholds;
 use super::{ModelArguments, OutputArguments, output};
 use crate::dataset::Dataset;
 use crate::metrics::MetricError;
-use crate::metrics::calibration::{Calibration, Options, Template, Warning, calibrate, template_warnings};
+use crate::metrics::calibration::{Calibration, Options, STRANGERS, Template, Warning, calibrate, template_warnings};
 use crate::metrics::rate::allowance;
 use crate::metrics::statistics::Proportion;
 use crate::progress::Progress;
@@ -24,9 +23,6 @@ use crate::report::Run;
 
 pub use faces::Pictures;
 pub use visits::Made;
-
-/// What the false accept rate is measured on.
-const STRANGERS: &str = "visits that can stand for a stranger's";
 
 /// Warnings that the terminal shows, the gravest first.
 const TOLD: usize = 30;
@@ -72,6 +68,8 @@ pub struct Results {
     pub embedder: String,
     /// The detector.
     pub detector: String,
+    /// The smallest face that counts, pixels.
+    pub least_face: u32,
     /// People with a picture that counts.
     pub people: usize,
     /// What became of the pictures.
@@ -95,9 +93,8 @@ impl Results {
         warnings.sort_by_key(|warning| match warning {
             Warning::AcceptImplausible { .. } => 0,
             Warning::LookAlikes { .. } => 1,
-            Warning::Template { nearer_to: Some(_), .. } => 2,
+            Warning::Template { .. } => 2,
             Warning::HardlyRecognised { .. } => 3,
-            Warning::Template { nearer_to: None, .. } => 4,
         });
         warnings
     }
@@ -116,7 +113,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     note_single(&dataset);
     let counts = dataset.counts();
     enough(&counts, arguments).with_context(|| dataset.root().display().to_string())?;
-    let options = options(arguments)?;
+    let (options, stranger) = stated(arguments)?;
     let faces::Found { faces, pictures, mut run } = faces::find(arguments, run, &dataset)?;
     let mut counts = vec![0; counts.len()];
     for face in &faces {
@@ -129,18 +126,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let calibration = calibrate(people, &scored.visits, &options)?;
     let templates: Vec<Template<'_>> =
         faces.iter().map(|face| Template { person: face.person, label: &face.file, vector: &face.vector }).collect();
-    let (accept, unknown) = (calibration.thresholds.accept, calibration.thresholds.unknown);
+    let accept = calibration.thresholds.accept;
     let results = Results {
         data: arguments.data.clone(),
         embedder: arguments.models.embedder.clone(),
         detector: arguments.models.detector.clone(),
+        least_face: arguments.least_face,
         people: counts.iter().filter(|count| **count > 0).count(),
         pictures,
         pictures_a_visit: arguments.pictures,
         made: visits::made(people.len(), &faces, &groups, arguments.pictures),
         true_joins: joined(&scored.same, calibration.thresholds.cluster),
         calibration,
-        templates: template_warnings(people, &templates, accept, unknown)?,
+        templates: template_warnings(people, &templates, accept, stranger)?,
     };
     run.finish();
     let tables = [tables::thresholds(&results), tables::shown(&results), tables::data(&results)];
@@ -202,25 +200,26 @@ fn enough(counts: &[usize], arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With what the embedder's manifest says.
-fn options(arguments: &Arguments) -> anyhow::Result<Options> {
+/// What is asked for, with what the embedder's manifest says, and the manifest's `unknown`: that is about single pictures.
+fn stated(arguments: &Arguments) -> anyhow::Result<(Options, f64)> {
     if !(arguments.ambiguous_rate > 0.0 && arguments.ambiguous_rate < 1.0) {
         bail!("--ambiguous-rate: {}", MetricError::NotARate(arguments.ambiguous_rate));
     }
     let models = arguments.models.open()?;
     let embedder = models.store.embedder(&models.embedder)?;
-    let Some(Thresholds { accept, margin, cluster, plausible, .. }) = &embedder.thresholds else {
+    let Some(Thresholds { accept, unknown, margin, cluster, plausible, .. }) = &embedder.thresholds else {
         bail!("the manifest of `{}` has no [thresholds], which say where its thresholds may lie", models.embedder);
     };
     // The manifest's decimals, which single precision only comes near.
     let decimals = |value: f32| (f64::from(value) * 1e6).round() / 1e6;
-    Ok(Options {
+    let options = Options {
         false_accept_rate: arguments.false_accept_rate,
         ambiguous_rate: arguments.ambiguous_rate,
         plausible: plausible.map(decimals),
         least_margin: decimals(*margin),
         cluster_lead: decimals(cluster - accept),
-    })
+    };
+    Ok((options, decimals(*unknown)))
 }
 
 fn joined(scores: &[f64], cluster: f64) -> Proportion {

@@ -14,6 +14,7 @@ mod tables;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use sightline_infer::ModelStore;
 
@@ -29,9 +30,9 @@ pub use measure::{Answered, Measured, Memory, Milliseconds, Outcome, Results};
 
 /// `sightline-lab classify --help`.
 ///
-/// The embedder comes with a method's name, so `--embedder` is not shown.
+/// The embedder comes with a method's name, so `--embedder` is not shown and takes nothing else than its default.
 #[derive(Clone, Debug, clap::Args, Serialize)]
-#[command(mut_arg("embedder", |argument| argument.hide(true)))]
+#[command(mut_arg("embedder", |argument| argument.hide(true).value_parser(method::no_embedder)))]
 pub struct Arguments {
     /// A folder a person: DATA/name/name_0001.jpg
     pub data: PathBuf,
@@ -41,8 +42,8 @@ pub struct Arguments {
     /// Share of each person's pictures to learn from, above 0 and below 1
     #[arg(long, default_value_t = 0.7, conflicts_with = "split")]
     pub train_share: f64,
-    /// Leave out people with fewer pictures
-    #[arg(long, default_value_t = 2, conflicts_with = "split")]
+    /// Leave out people with fewer pictures, 2 or more: one is learned, one tested
+    #[arg(long, default_value_t = 2, conflicts_with = "split", value_parser = RangedU64ValueParser::<usize>::new().range(2..))]
     pub least: usize,
     /// Of the drawing of the split
     #[arg(long, default_value_t = 1)]
@@ -84,8 +85,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(file) = &arguments.write_split {
         split.write(file)?;
     }
-    // Every file is there.
-    split.apply(&dataset)?;
     let samples::Made { samples, crop, mut run } = samples::make(arguments, run, (&dataset, &split), &methods)?;
     let interrupt = Interrupt::watch()?;
     let progress = Progress::new("methods", methods.len() as u64);

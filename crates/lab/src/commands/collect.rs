@@ -20,7 +20,7 @@ use sightline_infer::{Detector, DetectorConfig, Device, Embedder, ModelStore, Ru
 use sightline_ingest::{Ending, PicturesConfig, Source, pictures};
 use sightline_wire::{CaptureMode, SourceUrl, Transport};
 
-use super::{ModelArguments, OutputArguments, output};
+use super::{ModelArguments, OutputArguments, noted, output};
 use crate::dataset::{Dataset, DatasetError};
 use crate::faces::{self, Choice};
 use crate::interrupt::Interrupt;
@@ -106,16 +106,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = source(&arguments.camera).with_context(|| shown.clone())?;
     arguments.check()?;
     let mut run = Run::start("collect", env!("CARGO_PKG_VERSION")).settings(arguments)?;
-    run.arguments = words(&arguments.camera);
     let models = arguments.models();
     let store = models.open()?.store;
-    run = run.model(&arguments.detector, store.verify(&arguments.detector)?.as_str());
+    run = noted(run, &models.open()?, &[&arguments.detector])?;
     let frames = arguments.frames_folder();
     let folder = Folder::open(&arguments.out, frames.as_deref())?;
     let (naming, cluster) = match &arguments.name {
         Some(name) => (Naming::Given(name.clone()), None),
         None => {
-            run = run.model(&arguments.embedder, store.verify(&arguments.embedder)?.as_str());
+            run = noted(run, &models.open()?, &[&arguments.embedder])?;
             let known = arguments.known(&models, &store)?;
             let cluster = known.1.threshold();
             (Naming::ByLikeness(Box::new(known)), Some(cluster))
@@ -210,11 +209,6 @@ fn source(camera: &SourceUrl) -> anyhow::Result<Source> {
     Ok(Source::parse(text)?)
 }
 
-/// The command line without what may be a password in it.
-fn words(camera: &SourceUrl) -> Vec<String> {
-    std::env::args().skip(1).map(|word| word.replace(camera.expose(), &camera.redacted())).collect()
-}
-
 impl Arguments {
     fn check(&self) -> anyhow::Result<()> {
         if !(self.fps > 0.0 && self.fps <= 60.0) {
@@ -266,6 +260,7 @@ impl Arguments {
             face: Choice::Central,
             threads: self.threads,
             no_cache: false,
+            flip: false,
         }
     }
 
@@ -297,7 +292,7 @@ impl Arguments {
             Err(_) => return Ok((embedder, groups)),
         };
         let files: Vec<String> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();
-        let kept = models.kept()?;
+        let kept = models.kept();
         let progress = |pieces, done| Progress::resumed("pictures there are", pieces, done);
         let outcomes =
             faces::embed(&models.open()?, (dataset.root(), &files), models.threads(), kept.as_deref(), progress)?;

@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
-use sightline_infer::{ModelStore, default_cache_dir};
+use sightline_infer::{ModelStore, Runtime, default_cache_dir};
 
-use super::{OutputArguments, output};
+use super::{OutputArguments, library_version, output, with_files};
 use crate::agreement::{Agreement, DetectorResults, agree};
 use crate::finders::{Finders, Purpose};
-use crate::material::{LeftOut, Material, Told};
+use crate::material::{LeftOut, Material};
 use crate::report::Run;
 use crate::wider::{ResultImage, write_results};
 use arguments::as_typed;
@@ -136,7 +136,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let purpose = if truth.is_some() { Purpose::Curve } else { Purpose::Use };
     let (chosen, unavailable) = choose(&finders, &arguments.detectors, purpose)?;
     for one in &chosen {
-        run = run.model(&one.name, &one.model);
+        run = with_files(run, &one.name, &one.files);
+    }
+    // Where it cannot be loaded, no network was opened.
+    if let Ok(runtime) = Runtime::load(None, arguments.finders.device, 1) {
+        run = run.with("onnxruntime", &library_version(runtime.library()));
     }
     let crops = arguments.finders.mtcnn.crops.as_ref();
     ensure!(crops.is_none() || chosen.iter().any(|one| one.name == MTCNN), "--crops: mtcnn is not among the detectors");
@@ -205,7 +209,8 @@ fn choose(finders: &Finders, names: &[String], purpose: Purpose) -> anyhow::Resu
         match finders.open(name, purpose) {
             Ok(finder) => chosen.push(Chosen {
                 name: name.clone(),
-                model: finder.model_id().to_owned(),
+                model: finder.model_id(),
+                files: finders.files(&finder, name)?,
                 key: finders.key(&finder, name, purpose)?,
                 least: finders.least_score(name)?,
             }),
@@ -221,14 +226,9 @@ fn choose(finders: &Finders, names: &[String], purpose: Purpose) -> anyhow::Resu
 }
 
 fn open(arguments: &Arguments, truth: Option<&Truth>) -> anyhow::Result<Material> {
-    let fps = arguments.fps;
-    let say = |told: Told<'_>| match told {
-        Told::Decoding(file) => output::note(&format!("{file}: counting its frames")),
-        Told::Decoded(frames) => output::note(&format!("{frames} frames at {fps} a second")),
-    };
     Ok(match truth {
-        None => Material::open(&arguments.data, fps, say)?,
-        Some(truth) => Material::listed(&arguments.data, truth.names(), fps, say)?,
+        None => Material::open(&arguments.data, arguments.fps)?,
+        Some(truth) => Material::listed(&arguments.data, truth.names(), arguments.fps)?,
     })
 }
 

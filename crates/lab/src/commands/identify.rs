@@ -1,21 +1,30 @@
 //! `sightline-lab identify`: is a face one of the people enrolled, and which? Open set, over several drawn splits.
 
+mod page;
+mod tables;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use super::{ModelArguments, OutputArguments, embed, output};
+use super::methods::{embed_each, methods};
+use super::{ModelArguments, OutputArguments, output};
 use crate::dataset::Dataset;
-use crate::faces::cosine;
+use crate::faces::{Outcome, cosine};
+use crate::metrics::MetricError;
 use crate::metrics::identification::{
-    AtFpir, Candidate, FPIRS, Measured, Sample, Search, Searches, Split, SplitRule, Summary, splits, summarise,
+    Candidate, FPIRS, Sample, Search, Searches, Split, SplitRule, Summary, splits, summarise,
 };
-use crate::metrics::rate::Evidence;
-use crate::metrics::statistics::Spread;
-use crate::report::{Column, Curve, Page, Run, Table, plot};
+use crate::report::Run;
 
 /// `sightline-lab identify --help`.
 #[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(
+    mut_arg("detector", |argument| argument.help("Finds the faces: centerface, mtcnn, yunet; several, separated by commas, are put side by side")),
+    mut_arg("embedder", |argument| argument.help("Turns faces into vectors: facenet, dlib; several, separated by commas, are put side by side")),
+)]
 pub struct Arguments {
     /// A folder a person: DATA/name/name_0001.jpg
     pub data: PathBuf,
@@ -25,7 +34,7 @@ pub struct Arguments {
     /// Share of the people with pictures enough that are strangers all the same, 0 to 1
     #[arg(long, default_value_t = 0.0)]
     pub kept_out: f64,
-    /// Draws of gallery and probes
+    /// Draws of gallery and probes, at least 2
     #[arg(long, default_value_t = 10)]
     pub splits: usize,
     /// Of the first draw
@@ -45,10 +54,21 @@ pub struct Arguments {
 pub struct Results {
     /// People of the data set, in the order of their numbers.
     pub people: Vec<String>,
-    /// The figures.
-    pub summary: Summary,
+    /// The figures of each method.
+    pub methods: Vec<Measured>,
+    /// Methods without figures, and why.
+    pub failed: Vec<String>,
     /// Who was enrolled with which picture.
     pub splits: Vec<Split>,
+}
+
+/// What the splits show of one method.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    /// The detector and the embedder.
+    pub name: String,
+    /// The figures.
+    pub summary: Summary,
 }
 
 /// Runs the command.
@@ -57,36 +77,81 @@ pub struct Results {
 /// What is wrong with the data or the models, and what to do.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run = Run::start("identify", env!("CARGO_PKG_VERSION")).seeded(arguments.seed).settings(arguments)?;
+    let Arguments { templates, kept_out, splits: count, seed, .. } = *arguments;
+    if count < 2 {
+        bail!("--splits {count}: it takes 2 draws to see how far they differ");
+    }
+    if templates == 0 {
+        bail!("--templates 0 enrolls nobody: it takes 1");
+    }
+    if !(0.0..=1.0).contains(&kept_out) {
+        bail!("--kept-out {kept_out} is no share: it lies between 0 and 1");
+    }
     let dataset = Dataset::open(&arguments.data)?;
     for skipped in dataset.skipped() {
         output::note(&skipped.to_string());
     }
-    let mut pictures = vec![Vec::new(); dataset.classes().len()];
-    for (index, sample) in dataset.samples().iter().enumerate() {
-        pictures[sample.class].push(index);
-    }
-    let counts: Vec<usize> = pictures.iter().map(Vec::len).collect();
-    let rule = SplitRule { templates: arguments.templates, kept_out: arguments.kept_out, seed: arguments.seed };
-    let drawn = splits(&counts, rule, arguments.splits)?;
+    let drawn = splits(&dataset.counts(), SplitRule { templates, kept_out, seed }, count).with_context(|| {
+        let single = dataset.counts().iter().filter(|count| **count == 1).count();
+        let (people, data) = (dataset.classes().len(), arguments.data.display());
+        format!(
+            "{data} has {people} people, {single} of them with one picture: who is enrolled needs more pictures than --templates, \
+             and somebody must be left as a stranger, by having fewer or by --kept-out 0.5"
+        )
+    })?;
     let files: Vec<String> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();
-    let (outcomes, mut run) = embed(&arguments.models, run, (dataset.root(), &files))?;
-    let face = |sample: &Sample| outcomes[pictures[sample.person][sample.picture]].vector();
-    let searches = drawn.iter().map(|split| search(split, face)).collect::<anyhow::Result<Vec<Searches>>>()?;
-    let summary = summarise(&searches, &FPIRS)?;
-    run.finish();
-    let tables = [overview(&summary), rates(&summary)];
-    for table in &tables {
-        table.print()?;
+    let embedded = embed_each(&methods(&arguments.models)?, run, (dataset.root(), &files))?;
+    let faces: Vec<Faces<'_>> = embedded.done.iter().map(|(_, outcomes)| Faces::new(&dataset, outcomes)).collect();
+    let mut measured: Vec<(Measured, Vec<Searches>)> = Vec::new();
+    for ((method, _), faces) in embedded.done.iter().zip(&faces) {
+        let searches = drawn.iter().map(|split| search(split, |sample| faces.vector(sample)));
+        let searches = searches.collect::<Result<Vec<_>, _>>()?;
+        measured.push((Measured { name: method.name.clone(), summary: summarise(&searches, &FPIRS)? }, searches));
     }
-    let results = Results { people: dataset.classes().to_vec(), summary, splits: drawn };
-    output::write(&arguments.output, &run, &results, || page(&run, &tables, &searches, arguments))
+    let mut run = embedded.run;
+    run.finish();
+    let (methods, searches): (Vec<Measured>, Vec<Vec<Searches>>) = measured.into_iter().unzip();
+    let results = Results { people: dataset.classes().to_vec(), methods, failed: embedded.failed, splits: drawn };
+    let tables = tables::all(&results);
+    output::print(&tables)?;
+    if let Some(refusal) = tables::refusal(&results) {
+        output::note(&refusal);
+    }
+    let page = || page::page(&run, &tables, &results, (&dataset, &faces, &searches));
+    output::write(&arguments.output, &run, &results, page)
+}
+
+/// A picture's file, and its vector if it has one.
+type Face<'a> = (&'a str, Option<&'a [f32]>);
+
+/// The pictures of a data set by person, as the splits name them, with their vectors.
+struct Faces<'a> {
+    of_person: Vec<Vec<Face<'a>>>,
+}
+
+impl<'a> Faces<'a> {
+    fn new(dataset: &'a Dataset, outcomes: &'a [Outcome]) -> Self {
+        let mut of_person = vec![Vec::new(); dataset.classes().len()];
+        for (sample, outcome) in dataset.samples().iter().zip(outcomes) {
+            of_person[sample.class].push((sample.file.as_str(), outcome.vector()));
+        }
+        Self { of_person }
+    }
+
+    fn vector(&self, sample: &Sample) -> Option<&'a [f32]> {
+        self.of_person[sample.person][sample.picture].1
+    }
+
+    fn file(&self, sample: &Sample) -> &'a str {
+        self.of_person[sample.person][sample.picture].0
+    }
 }
 
 /// Every probe against everybody enrolled.
 ///
 /// # Errors
-/// When nobody could be enrolled, or a score is no number.
-pub fn search<'a>(split: &Split, face: impl Fn(&Sample) -> Option<&'a [f32]>) -> anyhow::Result<Searches> {
+/// When a score is no number.
+pub fn search<'a>(split: &Split, face: impl Fn(&Sample) -> Option<&'a [f32]>) -> Result<Searches, MetricError> {
     // A template without a face enrolls nobody: their probes are errors then.
     let gallery: Vec<(usize, &[f32])> =
         split.gallery.iter().filter_map(|sample| Some((sample.person, face(sample)?))).collect();
@@ -102,77 +167,32 @@ pub fn search<'a>(split: &Split, face: impl Fn(&Sample) -> Option<&'a [f32]>) ->
     let mated = split.mated.iter().map(|sample| one(sample, Some(sample.person)));
     let non_mated = split.non_mated.iter().map(|sample| one(sample, None));
     let searches: Vec<Search> = mated.chain(non_mated).collect();
-    let mut people: Vec<usize> = split.gallery.iter().map(|sample| sample.person).collect();
-    people.dedup();
-    Ok(Searches::new(&searches, people.len())?)
+    let people: BTreeSet<usize> = gallery.iter().map(|(person, _)| *person).collect();
+    Searches::new(&searches, people.len())
 }
 
-fn percent(spread: &Spread) -> String {
-    format!("{:.4} ± {:.4}", spread.mean, spread.sem)
-}
+#[cfg(test)]
+mod tests {
+    use super::search;
+    use crate::metrics::identification::{Sample, Split};
 
-fn overview(summary: &Summary) -> Table {
-    let mut table = Table::new([Column::text("figure"), Column::text("value")]);
-    let span = |values: &[usize]| match (values.iter().min(), values.iter().max()) {
-        (Some(least), Some(most)) if least == most => least.to_string(),
-        (Some(least), Some(most)) => format!("{least} to {most}"),
-        _ => "0".to_owned(),
-    };
-    table.row(["splits", &summary.splits.to_string()]);
-    table.row(["probes of enrolled people, a split", &span(&summary.mated)]);
-    table.row(["probes of strangers, a split", &span(&summary.non_mated)]);
-    let (mated, non_mated) = summary.missed;
-    table.row(["probes without a face, all splits", &format!("{mated} and {non_mated}")]);
-    table.row(["rank 1 (mean ± standard error)", &percent(&summary.rank_1)]);
-    table.row(["rank 5", &percent(&summary.rank_5)]);
-    table
-}
-
-fn rates(summary: &Summary) -> Table {
-    let mut table = Table::new([
-        Column::number("FPIR"),
-        Column::text("DIR (mean ± standard error)"),
-        Column::text("FNIR"),
-        Column::text("threshold"),
-        Column::text("rests on"),
-    ]);
-    for AtFpir { asked, measured } in &summary.dir {
-        match measured {
-            Measured::Shown { evidence, dir, threshold, .. } => {
-                let rests = match evidence {
-                    Evidence::Sound => "enough probes",
-                    Evidence::Weak => "weak: fewer than ten false alarms",
-                };
-                let threshold =
-                    threshold.as_ref().map_or_else(|| "none".to_owned(), |spread| format!("{:.4}", spread.mean));
-                table.row([&asked.to_string(), &percent(dir), &format!("{:.4}", 1.0 - dir.mean), &threshold, rests]);
-            }
-            Measured::Refused { reason } => {
-                table.row([&asked.to_string(), "refused", "", "", reason]);
-            }
+    #[test]
+    fn a_template_without_a_face_enrolls_nobody_and_leaves_the_others() {
+        let sample = |person, picture| Sample { person, picture };
+        let split = Split {
+            seed: 1,
+            gallery: vec![sample(0, 0), sample(1, 0), sample(2, 0)],
+            mated: vec![sample(0, 1), sample(1, 1), sample(2, 1)],
+            non_mated: vec![sample(3, 0)],
+        };
+        let vectors = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [0.8, 0.6]];
+        let face = |sample: &Sample| (*sample != Sample { person: 1, picture: 0 }).then(|| &vectors[sample.person][..]);
+        let searches = search(&split, face).unwrap();
+        assert_eq!((searches.mated(), searches.non_mated(), searches.missed()), (3, 1, (0, 0)));
+        // The second person cannot be found, at any rank.
+        for rank in [1, 2, 5] {
+            let found = searches.rank(rank).unwrap();
+            assert_eq!((found.events, found.trials), (2, 3), "rank {rank}");
         }
     }
-    table
-}
-
-fn page(run: &Run, tables: &[Table], searches: &[Searches], arguments: &Arguments) -> anyhow::Result<Page> {
-    let name = format!("{} + {}", arguments.models.detector, arguments.models.embedder);
-    let mut page = Page::new("Identification");
-    page.section("Figures");
-    for table in tables {
-        page.table(table);
-    }
-    // A log scale has no zero.
-    let curve = |(index, searches): (usize, &Searches)| {
-        let points =
-            searches.curve().into_iter().filter(|point| point.fpir > 0.0).map(|point| (point.fpir, 1.0 - point.fnir));
-        Curve::new(&format!("{name}, split {}", index + 1), points.collect())
-    };
-    let curves: Vec<Curve> = searches.iter().take(1).enumerate().map(curve).collect();
-    page.section("Curve").figure(
-        &plot::roc(&curves, &[])?
-            .titled("DIR over FPIR", "Found and rightly named, over strangers taken for somebody."),
-    );
-    page.section("Run").run(run);
-    Ok(page)
 }

@@ -137,7 +137,7 @@ fn embedding(arguments: &Arguments, work: &Workplace, pictures: &Pictures, run: 
         Trainer::embedding(&training, config.clone())
     }
     .with_context(|| learn::way_out(&config))?;
-    let people = people(&trainer, (&training, &test), &data);
+    let people = people(&trainer, &test, &data);
     let outcome = learn::learn(&mut trainer, work, &learn::TRIPLETS)?;
     let mut results = Results::new(false, people, (outcome, &trainer));
     if outcome == Outcome::Interrupted {
@@ -158,13 +158,12 @@ fn embedding(arguments: &Arguments, work: &Workplace, pictures: &Pictures, run: 
     finish(arguments, run, &results, &work.interrupt)
 }
 
-fn people(trainer: &Trainer, (training, test): (&FeatureSet, &FeatureSet), data: &Data) -> People {
-    let learned = trainer.training_size();
-    let judging = |all: usize, learned: usize| all.saturating_sub(learned);
+fn people(trainer: &Trainer, test: &FeatureSet, data: &Data) -> People {
+    let size = |set: &FeatureSet| (set.names().len(), set.len());
     People {
-        training: learned,
-        judges: (judging(training.names().len(), learned.0), judging(training.len(), learned.1)),
-        test: (test.names().len(), test.len()),
+        training: size(trainer.training()),
+        judges: size(trainer.judges()),
+        test: size(test),
         tested: test.names().to_vec(),
         alone: data.alone.clone(),
     }

@@ -28,10 +28,11 @@ impl PairPicture {
         format!("{0}/{0}_{1:04}", self.name, self.number)
     }
 
-    /// The file below `root`, relative to it, whichever picture extension it has.
+    /// The file below `root`, relative to it, whichever picture extension it has, in small or capital letters.
     fn locate(&self, root: &Path) -> Option<String> {
         let stem = self.stem();
-        EXTENSIONS.iter().map(|extension| format!("{stem}{extension}")).find(|file| root.join(file).is_file())
+        let extensions = EXTENSIONS.iter().flat_map(|extension| [(*extension).to_owned(), extension.to_uppercase()]);
+        extensions.map(|extension| format!("{stem}{extension}")).find(|file| root.join(file).is_file())
     }
 }
 
@@ -128,6 +129,8 @@ impl Pairs {
     /// # Errors
     /// When the header, the number of lines or a line is wrong; the message names the line.
     pub fn parse(text: &str) -> Result<Self, PairsError> {
+        // Some editors begin a text with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let header = text.lines().next().unwrap_or_default().trim();
         let (folds, pairs) = parse_header(header).ok_or_else(|| PairsError::Header(header.to_owned()))?;
         let lines: Vec<(usize, &str)> = text
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_header_with_only_the_pairs_is_one_fold() {
-        let pairs = Pairs::parse("2\r\nA 1 2\r\nB 1 2\r\nA 1 B 1\r\nA 2 B 2\r\n").unwrap();
+        let pairs = Pairs::parse("\u{feff}2\r\nA 1 2\r\nB 1 2\r\nA 1 B 1\r\nA 2 B 2\r\n").unwrap();
         assert_eq!(pairs.folds.len(), 1);
         assert_eq!(pairs.folds[0].iter().filter(|pair| pair.same).count(), 2);
     }
@@ -281,12 +284,13 @@ mod tests {
     #[test]
     fn missing_files_are_named_with_their_lines_and_the_rest_is_kept() {
         let scratch = Scratch::new();
-        for file in ["Anna/Anna_0001.jpg", "Anna/Anna_0004.png", "Anna/Anna_0002.jpg", "Ben/Ben_0002.jpg"] {
+        for file in ["Anna/Anna_0001.JPG", "Anna/Anna_0004.png", "Anna/Anna_0002.jpg", "Ben/Ben_0002.jpg"] {
             scratch.picture(file);
         }
         let located = Pairs::parse(TWO_FOLDS).unwrap().locate(scratch.path());
         assert_eq!(located.folds.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0]);
-        assert_eq!(located.folds[0][0].second, "Anna/Anna_0004.png");
+        let pair = &located.folds[0][0];
+        assert_eq!((pair.first.as_str(), pair.second.as_str()), ("Anna/Anna_0001.JPG", "Anna/Anna_0004.png"));
         let missing: Vec<String> = located.missing.iter().map(MissingPicture::to_string).collect();
         assert_eq!(
             missing,

@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::DetectionError;
 use crate::{
     dataset::EXTENSIONS,
-    rectangle::Rectangle,
+    rectangle::{Rectangle, SAME_FACE},
     wider::{Detection, ResultImage, SubsetImage, TruthImage},
 };
 
 /// A face of the truth and whether it counts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CaseFace {
     /// Where the face is, in pixels.
     pub area: Rectangle,
@@ -21,7 +19,7 @@ pub struct CaseFace {
 }
 
 /// A picture with its truth and what a detector found in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The picture.
     pub file: String,
@@ -36,6 +34,18 @@ impl Case {
     #[must_use]
     pub fn counted(&self) -> usize {
         self.faces.iter().filter(|face| face.counts).count()
+    }
+
+    /// The face that a detection is of, as an index: the one that it overlaps most, the first of equals, if it overlaps it enough.
+    pub(crate) fn face_of(&self, detection: &Detection) -> Option<usize> {
+        let mut most = (None, 0.0);
+        for (index, face) in self.faces.iter().enumerate() {
+            let overlap = detection.area.overlap_plus_one(&face.area);
+            if overlap > most.1 {
+                most = (Some(index), overlap);
+            }
+        }
+        most.0.filter(|_| most.1 >= SAME_FACE)
     }
 }
 
@@ -99,7 +109,7 @@ fn by_name<T>(images: &[T], file: impl Fn(&T) -> &String) -> Result<HashMap<&str
 }
 
 /// The file without the extension of a picture.
-fn name_of(file: &str) -> &str {
+pub(crate) fn name_of(file: &str) -> &str {
     let start_of = |extension: &&str| {
         let start = file.len().checked_sub(extension.len())?;
         file.get(start..).filter(|end| end.eq_ignore_ascii_case(extension)).map(|_| start)

@@ -1,7 +1,7 @@
 //! What each detection of a picture is: a face, a false detection, or one that does not count.
 
 use super::cases::Case;
-use crate::{rectangle::SAME_FACE, wider::Detection};
+use crate::wider::Detection;
 
 /// What a detection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +27,11 @@ pub(super) fn judge(case: &Case) -> Vec<Judged> {
     let mut detections: Vec<&Detection> = case.detections.iter().collect();
     detections.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut is_found = vec![false; case.faces.len()];
-    let mut verdict = |detection: &Detection| match face_of(case, detection) {
+    let mut verdict = |detection: &Detection| match case.face_of(detection) {
         None => Verdict::False,
         Some(face) if !case.faces[face].counts => Verdict::Ignored,
         Some(face) if std::mem::replace(&mut is_found[face], true) => Verdict::False,
         Some(_) => Verdict::Found,
     };
     detections.into_iter().map(|one| Judged { score: one.score, verdict: verdict(one) }).collect()
-}
-
-/// The face that the detection overlaps most, the first of equals, if it overlaps it enough.
-fn face_of(case: &Case, detection: &Detection) -> Option<usize> {
-    let mut most = (None, 0.0);
-    for (index, face) in case.faces.iter().enumerate() {
-        let overlap = detection.area.overlap_plus_one(&face.area);
-        if overlap > most.1 {
-            most = (Some(index), overlap);
-        }
-    }
-    most.0.filter(|_| most.1 >= SAME_FACE)
 }

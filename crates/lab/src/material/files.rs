@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::LeftOut;
 
 /// Endings of files that are taken for videos. Whether they are shows when they are decoded.
-pub const VIDEOS: [&str; 15] = [
+pub(super) const VIDEOS: [&str; 15] = [
     ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".ogv", ".3gp",
     ".mjpeg",
 ];

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use sightline_vision::{RgbImage, Subsampling, encode_rgb};
 
-use super::{Coming, Material, Shown, Told, file_of, frame_name};
+use super::{Coming, Material, Shown, file_of, frame_name};
 use crate::scratch::Scratch;
 
 fn jpeg() -> Vec<u8> {
@@ -10,7 +10,7 @@ fn jpeg() -> Vec<u8> {
 }
 
 fn open(folder: &Path) -> Result<Material, String> {
-    Material::open(folder, 5.0, |_| ()).map_err(|error| error.to_string())
+    Material::open(folder, 5.0).map_err(|error| error.to_string())
 }
 
 fn names(material: &Material) -> Vec<&str> {
@@ -66,15 +66,8 @@ fn where_there_is_nothing_to_look_at_it_is_said() {
 #[test]
 fn frames_of_a_video_are_named_by_their_time_and_come_again() {
     let clip = sightline_testkit::clip("cap13_edit2").unwrap();
-    let mut told = Vec::new();
-    let material = Material::open(&clip, 1.0, |what| {
-        told.push(match what {
-            Told::Decoding(name) => name.to_owned(),
-            Told::Decoded(frames) => frames.to_string(),
-        });
-    })
-    .unwrap();
-    assert_eq!(told, ["cap13_edit2.mp4", "31"], "30.6 seconds");
+    let material = Material::open(&clip, 1.0).unwrap();
+    assert_eq!((names(&material).len(), material.left_out()), (31, &[][..]), "30.6 seconds");
     assert_eq!(names(&material)[..2], ["cap13_edit2.mp4#0.000", "cap13_edit2.mp4#1.000"]);
     let mut sizes = Vec::new();
     material.show(&[3, 7], |index, coming| {
@@ -92,7 +85,7 @@ fn frames_of_a_video_are_named_by_their_time_and_come_again() {
     let gone = Material { root: "/nowhere".into(), ..material };
     let mut lost = Vec::new();
     gone.show(&[3, 7], |index, coming| {
-        lost.push((index, matches!(coming, Coming::Lost(reason) if reason.contains("cap13_edit2.mp4"))));
+        lost.push((index, matches!(coming, Coming::Lost(reason) if reason.contains("nothing at this"))));
         true
     });
     assert_eq!(lost, [(3, true), (7, true)]);
@@ -103,7 +96,7 @@ fn a_list_names_pictures_and_frames_below_the_folder_or_its_images() {
     let scratch = Scratch::new();
     scratch.file("images/0--Parade/a.jpg", &jpeg()).file("images/0--Parade/b.jpg", &jpeg());
     let listed = |names: &[&str]| {
-        Material::listed(scratch.path(), names.iter().copied(), 5.0, |_| ()).map_err(|error| error.to_string())
+        Material::listed(scratch.path(), names.iter().copied(), 5.0).map_err(|error| error.to_string())
     };
     let material = listed(&["0--Parade/b.jpg", "0--Parade/gone.jpg"]).unwrap();
     assert_eq!(names(&material), ["0--Parade/b.jpg"]);
@@ -111,10 +104,28 @@ fn a_list_names_pictures_and_frames_below_the_folder_or_its_images() {
     assert_eq!(material.path(&material.items()[0]), scratch.path().join("images/0--Parade/b.jpg"));
     assert!(listed(&["gone.jpg", "too.jpg"]).unwrap_err().contains("none of the 2 files"));
     let clip = sightline_testkit::clip("cap13_edit2").unwrap();
-    let frames = ["cap13_edit2.mp4#2.000", "cap13_edit2.mp4#2.500"];
-    let of_clip = Material::listed(clip.parent().unwrap(), frames, 1.0, |_| ()).unwrap();
-    assert_eq!(names(&of_clip), ["cap13_edit2.mp4#2.000"]);
-    assert_eq!(of_clip.left_out()[0].to_string(), "cap13_edit2.mp4#2.500: there is no such frame");
+    let frames = ["cap13_edit2.mp4#2.000", "cap13_edit2.mp4#2.500", "other.mp4#2.000"];
+    for (data, other) in
+        [(clip.parent().unwrap(), "there is no such file"), (&clip, "only cap13_edit2.mp4 is looked at")]
+    {
+        let of_clip = Material::listed(data, frames, 1.0).unwrap();
+        assert_eq!(names(&of_clip), ["cap13_edit2.mp4#2.000"]);
+        let left_out: Vec<String> = of_clip.left_out().iter().map(ToString::to_string).collect();
+        let missing = "cap13_edit2.mp4#2.500: there is no such frame".to_owned();
+        assert_eq!(left_out, [format!("other.mp4#2.000: {other}"), missing]);
+    }
+}
+
+#[test]
+fn of_a_video_that_breaks_off_the_beginning_is_looked_at() {
+    let whole = std::fs::read(sightline_testkit::clip("cap13_edit2").unwrap()).unwrap();
+    let scratch = Scratch::new();
+    scratch.file("half.mp4", &whole[..whole.len() / 2]);
+    let material = open(scratch.path()).unwrap();
+    let frames = names(&material).len();
+    assert!((40..120).contains(&frames) && all(&material).iter().all(|(_, shown)| shown.is_ok()), "{frames}");
+    let said = material.left_out()[0].to_string();
+    assert!(said.starts_with(&format!("half.mp4: after {frames} frames: its pictures end after")), "{said}");
 }
 
 #[test]

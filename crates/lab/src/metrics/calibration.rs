@@ -36,6 +36,9 @@ use super::error::{MetricError, finite};
 use super::rate::Evidence;
 use super::statistics::Proportion;
 
+/// What a false accept rate is measured on.
+pub const STRANGERS: &str = "visits that can stand for a stranger's";
+
 /// A visit's fused scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Visit {

@@ -2,10 +2,8 @@
 //! class.
 //!
 //! **Rates are of all probes.** Each probe is exactly one of: recognised (its own name), falsely recognised (another's
-//! name), rejected (the recogniser has a reject option and took it) or missed (no face found, so nothing to recognise).
-//! The four rates add to 1. Without a reject option and without missed faces the false recognition rate is 1 minus the
-//! recognition rate; with one, rejecting lowers both, so they are only read together, or as the curve over the
-//! threshold. `reliability` is the other usual reading: of the names given, how many are right.
+//! name) or missed (no face found, so nothing to recognise). The three rates add to 1. Rejecting the unsure lowers both
+//! the recognition rate and the false recognition rate, so they are read together, as the curve over the threshold.
 
 use std::collections::BTreeMap;
 
@@ -20,29 +18,17 @@ use super::statistics::Proportion;
 pub enum Answer {
     /// It is this class.
     Class(usize),
-    /// It is nobody I know, or I am not sure.
-    Rejected,
     /// No face was found.
     Missed,
 }
 
-impl Answer {
-    /// The best class where its score reaches the threshold, else a rejection; a score that is no number is rejected.
-    #[must_use]
-    pub fn with_reject(class: usize, score: f64, threshold: f64) -> Self {
-        if score >= threshold { Self::Class(class) } else { Self::Rejected }
-    }
-}
-
-/// The confusion matrix, with a column each for rejected and for missed probes.
+/// The confusion matrix, with a column for missed probes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Confusion {
     /// Names, in order.
     pub classes: Vec<String>,
     /// `counts[i][j]`: probes of class i that were given the name j.
     pub counts: Vec<Vec<usize>>,
-    /// Rejected probes of each class.
-    pub rejected: Vec<usize>,
     /// Missed probes of each class.
     pub missed: Vec<usize>,
 }
@@ -98,8 +84,7 @@ impl Confusion {
         if answers.is_empty() {
             return Err(MetricError::Nothing("probe"));
         }
-        let mut confusion =
-            Self { classes, counts: vec![vec![0; count]; count], rejected: vec![0; count], missed: vec![0; count] };
+        let mut confusion = Self { classes, counts: vec![vec![0; count]; count], missed: vec![0; count] };
         for (index, (truth, answer)) in answers.iter().enumerate() {
             let named = if let Answer::Class(class) = answer { *class } else { 0 };
             if let Some(number) = [*truth, named].into_iter().find(|number| *number >= count) {
@@ -107,7 +92,6 @@ impl Confusion {
             }
             match answer {
                 Answer::Class(class) => confusion.counts[*truth][*class] += 1,
-                Answer::Rejected => confusion.rejected[*truth] += 1,
                 Answer::Missed => confusion.missed[*truth] += 1,
             }
         }
@@ -125,7 +109,7 @@ impl Confusion {
     /// All probes.
     #[must_use]
     pub fn probes(&self) -> usize {
-        self.named() + self.rejected.iter().sum::<usize>() + self.missed.iter().sum::<usize>()
+        self.named() + self.missed.iter().sum::<usize>()
     }
 
     /// Recognition rate: probes given their own name, of all.
@@ -140,22 +124,10 @@ impl Confusion {
         Proportion::of(self.named() - self.correct(), self.probes())
     }
 
-    /// Rejected probes, of all.
-    #[must_use]
-    pub fn rejection(&self) -> Proportion {
-        Proportion::of(self.rejected.iter().sum(), self.probes())
-    }
-
     /// Missed probes, of all.
     #[must_use]
     pub fn missing(&self) -> Proportion {
         Proportion::of(self.missed.iter().sum(), self.probes())
-    }
-
-    /// Right names, of the names given; `None` when none was.
-    #[must_use]
-    pub fn reliability(&self) -> Option<Proportion> {
-        (self.named() > 0).then(|| Proportion::of(self.correct(), self.named()))
     }
 
     /// Each class, in order.
@@ -166,7 +138,7 @@ impl Confusion {
 
     fn class(&self, class: usize, name: &str) -> ClassResult {
         let row = &self.counts[class];
-        let probes = row.iter().sum::<usize>() + self.rejected[class] + self.missed[class];
+        let probes = row.iter().sum::<usize>() + self.missed[class];
         let correct = row[class];
         let named: usize = self.counts.iter().map(|row| row[class]).sum();
         let of = |all: usize| (all > 0).then(|| correct as f64 / all as f64);

@@ -15,7 +15,7 @@ mod curve;
 mod operating;
 mod val;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -72,6 +72,8 @@ pub struct Missed {
 #[derive(Clone, Debug)]
 pub struct Pairs {
     pairs: Vec<Pair>,
+    /// The pairs as they are scored when a fold is tried, where that depends on the fold; empty where it does not.
+    tried: BTreeMap<usize, Vec<Pair>>,
     /// Scores, ascending.
     sorted: Sides,
     /// All pairs of each kind, with and without scores.
@@ -109,6 +111,13 @@ impl Sides {
     }
 }
 
+fn check(pairs: &[Pair]) -> Result<(), MetricError> {
+    for (index, pair) in pairs.iter().enumerate() {
+        pair.score.map_or(Ok(0.0), |score| finite(score, "pair", index))?;
+    }
+    Ok(())
+}
+
 /// How many of these ascending values lie below `limit`.
 fn below(ascending: &[f64], limit: f64) -> usize {
     ascending.partition_point(|value| *value < limit)
@@ -126,9 +135,7 @@ impl Pairs {
     /// [`MetricError::NotFinite`] with the pair's place; [`MetricError::Nothing`] without same or without different
     /// pairs, or when a face was missed in every pair.
     pub fn new(pairs: Vec<Pair>) -> Result<Self, MetricError> {
-        for (index, pair) in pairs.iter().enumerate() {
-            pair.score.map_or(Ok(0.0), |score| finite(score, "pair", index))?;
-        }
+        check(&pairs)?;
         let same = pairs.iter().filter(|pair| pair.same).count();
         let total = Missed { same, different: pairs.len() - same };
         if total.same == 0 {
@@ -142,7 +149,33 @@ impl Pairs {
         }
         // Minus zero and zero are one score.
         let sorted = Sides::of(pairs.iter(), |score| score + 0.0);
-        Ok(Self { pairs, sorted, total })
+        Ok(Self { pairs, tried: BTreeMap::new(), sorted, total })
+    }
+
+    /// Pairs whose score depends on the fold that is tried, because something was learned from the other folds:
+    /// `score` gives it for a pair by its place and a fold. What is counted over all pairs together takes of each pair
+    /// the score of its own fold.
+    ///
+    /// # Errors
+    /// As [`Pairs::new`].
+    pub fn fitted(mut pairs: Vec<Pair>, score: impl Fn(usize, usize) -> Option<f64>) -> Result<Self, MetricError> {
+        let folds: BTreeSet<usize> = pairs.iter().map(|pair| pair.fold).collect();
+        let mut tried = BTreeMap::new();
+        for fold in folds {
+            let scored = pairs.iter().enumerate().map(|(index, pair)| Pair { score: score(index, fold), ..*pair });
+            let scored: Vec<Pair> = scored.collect();
+            check(&scored)?;
+            tried.insert(fold, scored);
+        }
+        for (index, pair) in pairs.iter_mut().enumerate() {
+            pair.score = score(index, pair.fold);
+        }
+        Ok(Self { tried, ..Self::new(pairs)? })
+    }
+
+    /// The pairs as they are scored when this fold is tried.
+    fn tried(&self, fold: usize) -> &[Pair] {
+        self.tried.get(&fold).unwrap_or(&self.pairs)
     }
 
     /// The pairs, as given.

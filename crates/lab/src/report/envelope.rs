@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(report["command"], "verify");
         assert_eq!(report["versions"], json!({"onnxruntime": "1.26.0", "sightline": "1.2.3"}));
         assert_eq!(report["models"], json!([{"name": "facenet", "sha256": "ab12"}]));
-        assert_eq!(report["settings"], json!({"camera": "rtsp://***@host/", "flip": false}));
+        assert_eq!(report["settings"], json!({"camera": "rtsp://me:***@host/", "flip": false}));
         assert_eq!(report["seed"], 7);
         assert!(report["machine"]["cores"].as_u64().unwrap() >= 1);
         assert!(OffsetDateTime::parse(report["started"].as_str().unwrap(), &Rfc3339).is_ok());

@@ -1,20 +1,15 @@
 //! Passwords kept out of reports: a camera's address on the command line carries one.
 
 use serde_json::Value;
+use sightline_wire::SourceUrl;
 
-/// The text with what stands between `://` and `@`, and what follows a `?` in an address, hidden.
+/// A word of the command line or a setting as people may see it: by the rules of [`SourceUrl::redacted`], which is made for any text.
 pub(crate) fn hide(text: &str) -> String {
-    text.split_inclusive(char::is_whitespace).map(hide_word).collect()
-}
-
-fn hide_word(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let host = rest.rsplit_once('@').map_or(rest.to_owned(), |(_, host)| format!("***@{host}"));
-    let shown = match host.split_once('?') {
-        Some((path, query)) => format!("{path}?***{}", &query[query.trim_end().len()..]),
-        None => host,
-    };
-    format!("{scheme}://{shown}")
+    match text.split_once('=') {
+        // `--camera=ADDRESS` is one word.
+        Some((option, value)) if option.starts_with("--") => format!("{option}={}", SourceUrl::new(value).redacted()),
+        _ => SourceUrl::new(text).redacted(),
+    }
 }
 
 /// The same for every text in a JSON value.
@@ -34,15 +29,40 @@ mod tests {
     use super::{hide, hide_in};
 
     #[test]
-    fn an_address_loses_its_password() {
-        assert_eq!(hide("--camera rtsp://me:p@ss@host/1 --out x"), "--camera rtsp://***@host/1 --out x");
-        assert_eq!(hide("http://host/video?user=a&password=b next"), "http://host/video?*** next");
-        assert_eq!(hide("mail me@host, C:/x?y"), "mail me@host, C:/x?y");
+    fn no_password_is_seen_wherever_it_stands() {
+        for address in [
+            "rtsp://me:s3cret@host/1",
+            "rtsp://me:p@s3cret@host/1",
+            "rtsp://me:p:s3cret@host/1",
+            "rtsp://me:p/s3cret@host/1",
+            "rtsp://me:p?s3cret@host/1",
+            "rtsp://me:p#s3cret@host/1",
+            "rtsp://me:p s3cret@host/1",
+            "me:s3cret@host/1",
+            "http://host/video?user=a&password=s3cret",
+            "http://host/video?password=s3cret&user=a",
+            "http://host/video?pwd=@/?#s3cret",
+            "rtsp://host/user=me_password=s3cret_channel=1",
+            "rtsp://host/0/me:s3cret/main",
+        ] {
+            for text in [address.to_owned(), format!("--camera={address}")] {
+                let shown = hide(&text);
+                assert!(shown.contains("***") && !shown.contains("s3cret"), "{text}: {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_stays_as_it_is() {
+        assert_eq!(hide("--camera=rtsp://me:s3cret@host/1"), "--camera=rtsp://me:***@host/1");
+        for text in ["--out=heads/a.onnx", "--seed=3", "--frames", "lfw/data", "/data/a:b@c", "me@host", "C:/x?y"] {
+            assert_eq!(hide(text), text);
+        }
     }
 
     #[test]
     fn settings_are_searched_in_depth() {
         let value = json!({"cameras": [{"url": "rtsp://a:b@c/d"}], "seed": 7});
-        assert_eq!(hide_in(value), json!({"cameras": [{"url": "rtsp://***@c/d"}], "seed": 7}));
+        assert_eq!(hide_in(value), json!({"cameras": [{"url": "rtsp://a:***@c/d"}], "seed": 7}));
     }
 }

@@ -17,7 +17,7 @@ pub struct WriteError {
 
 /// Lets `fill` write the file. Until all is on disk, what stood at `path` before stays there; when anything goes
 /// wrong (a full disk, say) it stays for good. A pipe or terminal (`/dev/stdout`) is written to as it is.
-pub(super) fn whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
+pub(crate) fn whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
     let outcome = if path.metadata().is_ok_and(|seen| !seen.is_file() && !seen.is_dir()) {
         File::options().write(true).open(path).and_then(|file| through(file, fill).map(drop))
     } else {

@@ -13,6 +13,14 @@ pub enum DetectorError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no such file.
+    #[error("{path} is missing: {way_out}", path = path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// How to get it.
+        way_out: &'static str,
+    },
     /// The file is no cascade that is understood here.
     #[error("{path} is no usable cascade: {reason}", path = path.display())]
     Cascade {
@@ -21,8 +29,8 @@ pub enum DetectorError {
         /// What is wrong, with the element.
         reason: String,
     },
-    /// The file is not the one model that there is.
-    #[error("{path} has sha256 {found} instead of {expected}", path = path.display())]
+    /// The file is another one.
+    #[error("{path} has sha256 {found} instead of {expected}: {way_out}", path = path.display())]
     WrongHash {
         /// The file.
         path: PathBuf,
@@ -30,6 +38,8 @@ pub enum DetectorError {
         expected: &'static str,
         /// The hash it has.
         found: String,
+        /// How to get the right one.
+        way_out: &'static str,
     },
     /// A setting is outside what the detector takes.
     #[error("{key}: {reason}")]

@@ -1,4 +1,6 @@
 //! Viola-Jones: OpenCV's cascade of Haar features, decided window by window as OpenCV's `detectMultiScale` does.
+//!
+//! Why this is no library's is said in [`crate::traditional`].
 
 mod cascade;
 mod group;
@@ -10,17 +12,22 @@ use std::path::Path;
 
 use sightline_vision::{Picture, Rect};
 
-use crate::traditional::detector::{BoxDetector, FoundFace, read_model, sort};
 use crate::traditional::error::DetectorError;
+use crate::traditional::found::{FoundFace, sort};
 use crate::traditional::gray::GrayImage;
+use crate::traditional::model::ModelFile;
 use crate::traditional::resize::resize;
 
 use cascade::Cascade;
 use integral::Integral;
 use search::{Search, Window};
 
-/// Where Debian's package `opencv-data` puts the cascade for frontal faces.
-pub const DEBIAN_CASCADE: &str = "/usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml";
+/// Where Debian's package `opencv-data` puts the cascade for frontal faces, and which one the reference results are made with.
+pub const DEBIAN_CASCADE: ModelFile = ModelFile {
+    name: "/usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml",
+    sha256: "0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0",
+    way_out: "`cargo xtask setup` installs it with Debian's package opencv-data; --haar-cascade takes another file as it is",
+};
 
 /// The parameters of OpenCV's `detectMultiScale`; the default is what the reference results were made with.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,28 +75,33 @@ impl HaarConfig {
 pub struct HaarDetector {
     cascade: Cascade,
     config: HaarConfig,
-    model_id: String,
+    sha256: String,
     /// Kept from picture to picture, for their memory.
     level: Vec<u8>,
     integral: Integral,
 }
 
 impl HaarDetector {
-    /// Reads a cascade of stumps over upright Haar features, as [`DEBIAN_CASCADE`] is.
+    /// Reads a cascade of stumps over upright Haar features; None takes [`DEBIAN_CASCADE`], which has to be the one that is known.
     ///
     /// # Errors
     /// [`DetectorError`] naming the file and what is wrong with it, or the parameter.
-    pub fn open(path: &Path, config: HaarConfig) -> Result<Self, DetectorError> {
+    pub fn open(cascade: Option<&Path>, config: HaarConfig) -> Result<Self, DetectorError> {
         config.check()?;
-        let (bytes, hash) = read_model(path)?;
+        let path = cascade.unwrap_or(DEBIAN_CASCADE.name.as_ref());
+        let (bytes, sha256) = ModelFile::read(path, cascade.is_none().then_some(&DEBIAN_CASCADE))?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|error| DetectorError::Cascade { path: path.to_owned(), reason: error.to_string() })?;
         let cascade = Cascade::parse(text, path)?;
-        let model_id = format!("haar@{}", &hash[..12]);
-        Ok(Self { cascade, config, model_id, level: Vec::new(), integral: Integral::default() })
+        Ok(Self { cascade, config, sha256, level: Vec::new(), integral: Integral::default() })
     }
 
-    /// The faces of a gray picture, best score first; the score is the number of windows that agree.
+    /// The faces of a picture, best score first; the score is the number of windows that agree.
+    pub fn detect(&mut self, picture: Picture<'_>) -> Vec<FoundFace> {
+        self.detect_gray(&GrayImage::of(picture))
+    }
+
+    /// The same for a gray picture.
     pub fn detect_gray(&mut self, image: &GrayImage) -> Vec<FoundFace> {
         let windows = self.windows(image);
         let (right, bottom) = (image.width() as f32, image.height() as f32);
@@ -97,7 +109,7 @@ impl HaarDetector {
             let Window { x, y, width, height } = group.window;
             let bbox = Rect::new(x as f32, y as f32, (x + width) as f32, (y + height) as f32)
                 .intersection(&Rect::new(0.0, 0.0, right, bottom));
-            FoundFace { bbox, score: group.neighbors as f32, landmarks: None }
+            FoundFace { bbox, score: group.neighbors as f32 }
         };
         let groups = group::group(&windows, self.config.min_neighbors);
         let mut faces: Vec<FoundFace> = groups.into_iter().map(face).filter(|face| face.bbox.area() > 0.0).collect();
@@ -115,15 +127,11 @@ impl HaarDetector {
         }
         windows
     }
-}
 
-impl BoxDetector for HaarDetector {
-    fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<FoundFace>, DetectorError> {
-        Ok(self.detect_gray(&GrayImage::of(picture)))
-    }
-
-    fn model_id(&self) -> &str {
-        &self.model_id
+    /// The sha256 of its file, in hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 }
 
@@ -133,44 +141,40 @@ mod tests {
 
     use super::cascade::tests::SMALL;
     use super::{HaarConfig, HaarDetector};
-    use crate::traditional::detector::BoxDetector as _;
+    use crate::scratch::Scratch;
     use crate::traditional::error::DetectorError;
 
     fn small(config: HaarConfig) -> Result<HaarDetector, DetectorError> {
-        // The name is the process's own and the test's, which runs once.
-        let path =
-            std::env::temp_dir().join(format!("haar-{}-{:?}.xml", std::process::id(), std::thread::current().id()));
-        std::fs::write(&path, SMALL).unwrap();
-        let detector = HaarDetector::open(&path, config);
-        std::fs::remove_file(&path).unwrap();
-        detector
+        let scratch = Scratch::new();
+        let path = scratch.file("small.xml", SMALL.as_bytes()).path().join("small.xml");
+        HaarDetector::open(Some(&path), config)
     }
 
     #[test]
     fn boxes_are_in_pixels_of_the_picture_and_inside_it() {
         let config = HaarConfig { min_size: 0, min_neighbors: 1, ..HaarConfig::default() };
         let mut detector = small(config).unwrap();
-        assert!(detector.model_id().starts_with("haar@") && detector.model_id().len() == 17);
+        assert_eq!(detector.sha256().len(), 64);
         let half = 3 * 50 * 20;
         let data = (0..2 * half).map(|at| if at < half { 0 } else { 200 }).collect();
         let image = RgbImage::new(50, 40, data).unwrap();
-        let faces = detector.detect(Picture::Rgb(&image)).unwrap();
+        let faces = detector.detect(Picture::Rgb(&image));
         assert!(!faces.is_empty());
         for pair in faces.windows(2) {
             assert!(pair[0].score >= pair[1].score);
         }
         for face in &faces {
             assert!(face.bbox.x1 >= 0.0 && face.bbox.y1 >= 0.0 && face.bbox.x2 <= 50.0 && face.bbox.y2 <= 40.0);
-            assert!(face.score > 1.0 && face.landmarks.is_none());
+            assert!(face.score > 1.0);
         }
-        assert!(detector.detect(Picture::Rgb(&RgbImage::filled(50, 40, [9; 3]))).unwrap().is_empty());
+        assert!(detector.detect(Picture::Rgb(&RgbImage::filled(50, 40, [9; 3]))).is_empty());
     }
 
     #[test]
     fn pictures_smaller_than_a_face_have_none() {
         let mut detector = small(HaarConfig::default()).unwrap();
         for (width, height) in [(1, 1), (3, 90), (90, 3), (39, 39)] {
-            assert!(detector.detect(Picture::Rgb(&RgbImage::filled(width, height, [9; 3]))).unwrap().is_empty());
+            assert!(detector.detect(Picture::Rgb(&RgbImage::filled(width, height, [9; 3]))).is_empty());
         }
     }
 
@@ -180,7 +184,7 @@ mod tests {
             let error = small(HaarConfig { scale_factor, ..HaarConfig::default() }).unwrap_err();
             assert!(error.to_string().contains("haar.scale_factor"), "{error}");
         }
-        let missing = HaarDetector::open("nowhere.xml".as_ref(), HaarConfig::default()).unwrap_err();
+        let missing = HaarDetector::open(Some("nowhere.xml".as_ref()), HaarConfig::default()).unwrap_err();
         assert!(missing.to_string().contains("nowhere.xml"), "{missing}");
     }
 }

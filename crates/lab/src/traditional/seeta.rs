@@ -5,12 +5,17 @@ use std::path::Path;
 use rustface::{FaceInfo, ImageData, Model};
 use sightline_vision::{Picture, Rect};
 
-use crate::traditional::detector::{BoxDetector, FoundFace, read_model, sort};
 use crate::traditional::error::DetectorError;
+use crate::traditional::found::{FoundFace, sort};
 use crate::traditional::gray::GrayImage;
+use crate::traditional::model::ModelFile;
 
-/// The one model there is, `model/seeta_fd_frontal_v1.0.bin` of the `rustface` crate.
-pub const SEETA_SHA256: &str = "c4619d066ed35e84d9a8e842860b0dff567aba0cbb139881075538761db3ff5d";
+/// The one model there is, as the package of the `rustface` crate has it; set-up puts it among the models.
+pub const SEETA_MODEL: ModelFile = ModelFile {
+    name: "seeta_fd_frontal_v1.0.bin",
+    sha256: "c4619d066ed35e84d9a8e842860b0dff567aba0cbb139881075538761db3ff5d",
+    way_out: "`cargo xtask setup` takes it out of the package rustface 0.1.7; --seeta-model names a copy elsewhere",
+};
 
 /// Side in pixels of the window that the model was trained on. The crate looks for no smaller faces, whatever size it is
 /// told, so the picture is resized until the smallest face wanted has this size.
@@ -66,26 +71,29 @@ impl SeetaConfig {
 pub struct SeetaDetector {
     model: Model,
     config: SeetaConfig,
-    model_id: String,
+    sha256: String,
 }
 
 impl SeetaDetector {
-    /// Reads the model. Its bytes are compared with [`SEETA_SHA256`] first, because the crate trusts what it reads.
+    /// Reads the model, if it is [`SEETA_MODEL`]: the crate trusts what it reads.
     ///
     /// # Errors
     /// [`DetectorError`] naming the file and what is wrong with it, or the parameter.
     pub fn open(path: &Path, config: SeetaConfig) -> Result<Self, DetectorError> {
         config.check()?;
-        let (bytes, found) = read_model(path)?;
-        if found != SEETA_SHA256 {
-            return Err(DetectorError::WrongHash { path: path.to_owned(), expected: SEETA_SHA256, found });
-        }
+        let (bytes, sha256) = ModelFile::read(path, Some(&SEETA_MODEL))?;
         let model = rustface::read_model(bytes.as_slice())
             .map_err(|source| DetectorError::Read { path: path.to_owned(), source })?;
-        Ok(Self { model, config, model_id: format!("seetaface@{}", &SEETA_SHA256[..12]) })
+        Ok(Self { model, config, sha256 })
     }
 
-    /// The faces of a gray picture, best score first.
+    /// The faces of a picture, best score first.
+    #[must_use]
+    pub fn detect(&self, picture: Picture<'_>) -> Vec<FoundFace> {
+        self.detect_gray(&GrayImage::of(picture))
+    }
+
+    /// The same for a gray picture.
     #[must_use]
     pub fn detect_gray(&self, image: &GrayImage) -> Vec<FoundFace> {
         let scale = WINDOW as f32 / self.config.min_face as f32;
@@ -101,6 +109,12 @@ impl SeetaDetector {
         sort(&mut faces);
         faces
     }
+
+    /// The sha256 of its file, in hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
 }
 
 /// In pixels of the picture before it was resized.
@@ -109,17 +123,7 @@ fn found_face(face: &FaceInfo, scale: f32) -> FoundFace {
     let (x, y) = (bbox.x() as f32, bbox.y() as f32);
     let (right, bottom) = (x + bbox.width() as f32, y + bbox.height() as f32);
     let bbox = Rect::new(x / scale, y / scale, right / scale, bottom / scale);
-    FoundFace { bbox, score: face.score() as f32, landmarks: None }
-}
-
-impl BoxDetector for SeetaDetector {
-    fn detect(&mut self, picture: Picture<'_>) -> Result<Vec<FoundFace>, DetectorError> {
-        Ok(self.detect_gray(&GrayImage::of(picture)))
-    }
-
-    fn model_id(&self) -> &str {
-        &self.model_id
-    }
+    FoundFace { bbox, score: face.score() as f32 }
 }
 
 impl std::fmt::Debug for SeetaDetector {
@@ -145,8 +149,6 @@ mod tests {
         assert!(with(|c| c.threshold = f64::NAN).unwrap_err().contains("seeta.threshold"));
         assert!(with(|c| c.min_face = 19).unwrap_err().contains("seeta.min_face: 19"));
         let not_it = SeetaDetector::open("Cargo.toml".as_ref(), SeetaConfig::default()).unwrap_err().to_string();
-        assert!(not_it.contains("Cargo.toml has sha256") && not_it.contains("c4619d066ed3"), "{not_it}");
-        let missing = SeetaDetector::open("nowhere.bin".as_ref(), SeetaConfig::default()).unwrap_err().to_string();
-        assert!(missing.contains("nowhere.bin"), "{missing}");
+        assert!(not_it.contains("Cargo.toml has sha256") && not_it.contains("cargo xtask setup"), "{not_it}");
     }
 }

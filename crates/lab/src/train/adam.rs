@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015) whose state can be saved.
 //!
-//! The training crate's own optimiser keeps its moments to itself, so that training could not be continued as if nothing happened.
+//! candle-nn's `AdamW` keeps its moments to itself, and nothing reads or sets them: training could not be continued as if nothing had
+//! happened. Of candle-nn nothing else is needed, either, so that it is no dependency: a head is two layers at most.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};

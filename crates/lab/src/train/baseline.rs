@@ -1,4 +1,7 @@
 //! What a trained head is held against: principal components, a random projection, and the vectors as they are.
+//!
+//! Whatever is fitted is fitted on the training people alone, and what shortens vectors takes their mean off first, as the trained head
+//! may: else a method would win by the centring.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
@@ -35,18 +38,21 @@ pub fn pca(set: &FeatureSet, outputs: usize) -> Result<Head, TrainError> {
 }
 
 /// A projection onto `outputs` random directions: independent normal numbers of variance `1 / outputs`, which keeps lengths in
-/// expectation (Johnson and Lindenstrauss); the result scaled to length 1.
+/// expectation (Johnson and Lindenstrauss); centred as [`pca`] is, the result scaled to length 1.
 ///
 /// # Errors
 /// [`TrainError::Setting`] without outputs.
-pub fn random_projection(inputs: usize, outputs: usize, seed: u64) -> Result<Head, TrainError> {
+pub fn random_projection(set: &FeatureSet, outputs: usize, seed: u64) -> Result<Head, TrainError> {
     if outputs == 0 {
         return Err(TrainError::setting("dimension", "is at least 1"));
     }
-    let mut random = stream(seed, Purpose::Projection, 0);
+    let (mut random, inputs) = (stream(seed, Purpose::Projection, 0), set.dimension());
     let scale = 1.0 / (outputs as f64).sqrt();
-    let weight = (0..inputs * outputs).map(|_| (gaussian(&mut random) * scale) as f32).collect();
-    Head::new(inputs, vec![Dense { inputs, outputs, weight, bias: vec![0.0; outputs] }], true)
+    let weight: Vec<f32> = (0..inputs * outputs).map(|_| (gaussian(&mut random) * scale) as f32).collect();
+    let mean = mean(set);
+    let moved = |row: &[f32]| -row.iter().zip(&mean).map(|(a, b)| f64::from(*a) * b).sum::<f64>() as f32;
+    let bias = weight.chunks_exact(inputs).map(moved).collect();
+    Head::new(inputs, vec![Dense { inputs, outputs, weight, bias }], true)
 }
 
 /// The vectors as they are, scaled to length 1.
@@ -123,18 +129,21 @@ mod tests {
             assert!(pca(&set, outputs).is_err());
         }
         assert!(pca(&set, 3).is_ok());
-        assert!(random_projection(10, 0, 1).is_err());
+        assert!(random_projection(&set, 0, 1).is_err());
     }
 
     #[test]
     fn the_others_do_what_they_say() {
         let set = people(4, 3, 10, 3);
         assert_eq!(identity(10).apply(&[2.0; 10]).unwrap().len(), 10);
-        let moved = Head { unit: false, ..centred(&set).unwrap() }.apply(set.rows()).unwrap();
-        for column in 0..10 {
-            assert!(moved.iter().skip(column).step_by(10).sum::<f32>().abs() < 1e-5);
+        for head in [centred(&set).unwrap(), random_projection(&set, 6, 1).unwrap(), pca(&set, 6).unwrap()] {
+            let width = head.outputs();
+            let moved = Head { unit: false, ..head }.apply(set.rows()).unwrap();
+            for column in 0..width {
+                assert!(moved.iter().skip(column).step_by(width).sum::<f32>().abs() < 1e-5);
+            }
         }
-        let numbers = random_projection(100, 50, 1).unwrap().layers.remove(0).weight;
+        let numbers = random_projection(&people(2, 1, 100, 3), 50, 1).unwrap().layers.remove(0).weight;
         let variance = numbers.iter().map(|value| value * value).sum::<f32>() / 5000.0 * 50.0;
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
     }

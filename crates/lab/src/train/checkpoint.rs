@@ -1,8 +1,7 @@
 //! A checkpoint: weights, moments and counters in one safetensors file, with the settings and data that they belong to.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -10,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::report::write_whole;
 use crate::train::error::TrainError;
 use crate::train::head::Head;
 use crate::train::network::{Network, numbers};
@@ -61,7 +61,8 @@ impl Checkpoint {
         let header = serde_json::to_string(&header).map_err(|error| broken(error.to_string()))?;
         let metadata = HashMap::from([(FORMAT.0.to_owned(), FORMAT.1.to_owned()), (TRAINING.to_owned(), header)]);
         let content = safetensors::serialize(views.collect::<Result<Vec<_>, TrainError>>()?, Some(metadata));
-        write_whole(file, &content.map_err(|error| broken(error.to_string()))?)
+        let content = content.map_err(|error| broken(error.to_string()))?;
+        Ok(write_whole(file, |out| out.write_all(&content))?)
     }
 
     /// Reads what belongs to `network`.
@@ -92,28 +93,6 @@ impl Checkpoint {
         };
         read().map_err(|reason| TrainError::Checkpoint { file: file.to_owned(), reason })
     }
-}
-
-/// Writes beside the file, then takes its place: whoever reads it finds all or what was there before. A device is written to as it is.
-pub(crate) fn write_whole(file: &Path, content: &[u8]) -> Result<(), TrainError> {
-    if file.metadata().is_ok_and(|seen| !seen.is_file() && !seen.is_dir()) {
-        let written = File::options().write(true).open(file).and_then(|mut device| device.write_all(content));
-        return written.map_err(|error| TrainError::file(file, error));
-    }
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = Path::new(&beside);
-    let write = || -> std::io::Result<()> {
-        let mut part = File::create(beside)?;
-        part.write_all(content)?;
-        part.sync_all()?;
-        fs::rename(beside, file)
-    };
-    write().map_err(|error| {
-        // What is left of it is of no use; the first error is the one to tell.
-        let _gone = fs::remove_file(beside);
-        TrainError::file(file, error)
-    })
 }
 
 /// Weight, bias, weight, bias …

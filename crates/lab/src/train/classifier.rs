@@ -149,8 +149,12 @@ impl Task for ClassifierTask {
         RowBatches { size: self.config.batch, seed: self.config.seed }.rows(&self.training, step)
     }
 
-    fn training_set(&self) -> &FeatureSet {
+    fn training(&self) -> &FeatureSet {
         &self.training
+    }
+
+    fn judges(&self) -> &FeatureSet {
+        &self.judges
     }
 
     fn loss(&self, output: &Tensor, labels: &[u32]) -> Result<Loss, TrainError> {

@@ -1,13 +1,15 @@
 //! The comparison: a trained head, principal components, a random projection and all numbers, on people that none has seen.
 //!
 //! For every seed the people are split in two. From the first part, the training people, the head learns (it splits off its own
-//! judges for early stopping) and the principal components are fitted. On the other part, the test people, all pairs of two
-//! images are scored by cosine, each pair once and all alike: those of one person, and those of two different people.
+//! judges for early stopping), and on them the principal components and the mean that everything is centred by are fitted. On the other
+//! part, the test people, all pairs of two images are scored by cosine, each pair once and all alike: those of one person, and those of
+//! two different people. The embedder's vectors are there twice, centred like the others and untouched as they are in use without a head.
 
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::statistics::Spread;
 use crate::train::baseline::{centred, identity, pca, random_projection};
 use crate::train::embedding::EmbeddingConfig;
 use crate::train::error::TrainError;
@@ -46,15 +48,29 @@ pub enum Method {
     Pca,
     /// A random projection onto as many numbers.
     Random,
-    /// All numbers.
-    All,
-    /// All numbers, less the training people's mean: tells what of PCA's effect is centring.
+    /// All numbers, less the training people's mean as the three above.
     AllCentred,
+    /// All numbers as the embedder gives them.
+    All,
 }
 
 impl Method {
     /// In the order of a table.
-    pub const EVERY: [Self; 5] = [Self::Trained, Self::Pca, Self::Random, Self::All, Self::AllCentred];
+    pub const EVERY: [Self; 5] = [Self::Trained, Self::Pca, Self::Random, Self::AllCentred, Self::All];
+
+    /// What it makes of vectors: the head that was trained, or one that needs only the people it was trained on.
+    ///
+    /// # Errors
+    /// Where these people are too few for so many principal components.
+    pub fn head(self, trained: &Head, training: &FeatureSet, config: &EmbeddingConfig) -> Result<Head, TrainError> {
+        match self {
+            Self::Trained => Ok(trained.clone()),
+            Self::Pca => pca(training, config.dimension),
+            Self::Random => random_projection(training, config.dimension, config.seed),
+            Self::AllCentred => centred(training),
+            Self::All => Ok(identity(training.dimension())),
+        }
+    }
 }
 
 /// A seed's split and figures.
@@ -139,20 +155,14 @@ fn run(
 ) -> Result<Option<Run>, TrainError> {
     // The trainer splits the training people by the same seed; being other people, they are split independently.
     let (training, test) = set.split_people(config.test, seed)?;
-    let mut trainer = Trainer::embedding(&training, EmbeddingConfig { seed, ..config.training.clone() })?;
+    let recipe = EmbeddingConfig { seed, ..config.training.clone() };
+    let mut trainer = Trainer::embedding(&training, recipe.clone())?;
     if trainer.run(progress)? == Outcome::Interrupted {
         return Ok(None);
     }
-    let dimension = config.training.dimension;
     let mut true_accept = Vec::new();
     for method in Method::EVERY {
-        let head = match method {
-            Method::Trained => trainer.head().clone(),
-            Method::Pca => pca(&training, dimension)?,
-            Method::Random => random_projection(set.dimension(), dimension, seed)?,
-            Method::All => identity(set.dimension()),
-            Method::AllCentred => centred(&training)?,
-        };
+        let head = method.head(trainer.head(), &training, &recipe)?;
         true_accept.push((method, accept(&head, &test, config.false_accept_rate)?));
     }
     let pairs = Embedded::from(&test).pair_scores();
@@ -185,12 +195,12 @@ fn summary(method: Method, runs: &[Run]) -> Summary {
     Summary { method, mean, deviation, range, lead: spread(&leads) }
 }
 
-/// Mean and standard deviation.
+/// Mean and standard deviation (n - 1); zero for one value.
 fn spread(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, if values.len() < 2 { 0.0 } else { (squares / (count - 1.0)).sqrt() })
+    match Spread::of_sample(values) {
+        Some(spread) => (spread.mean, spread.std),
+        None => (values.first().copied().unwrap_or(f64::NAN), 0.0),
+    }
 }
 
 #[cfg(test)]
@@ -220,8 +230,8 @@ mod tests {
             assert_eq!((run.same_pairs, run.different_pairs), (60, 1710));
             assert_eq!(run.true_accept.iter().map(|(method, _)| *method).collect::<Vec<_>>(), Method::EVERY);
         }
-        let all = &comparison.summaries[3];
-        let by_hand: Vec<f64> = comparison.runs.iter().map(|run| run.true_accept[3].1).collect();
+        let all = &comparison.summaries[4];
+        let by_hand: Vec<f64> = comparison.runs.iter().map(|run| run.true_accept[4].1).collect();
         assert!((all.mean - (by_hand[0] + by_hand[1]) / 2.0).abs() < 1e-12);
         assert!((comparison.summaries[0].mean - all.mean - all.lead.0).abs() < 1e-12);
         let again = compare(&set, &quick(), |_, _| ControlFlow::Continue(())).unwrap().unwrap();
@@ -241,7 +251,7 @@ mod tests {
             compare(set, config, |_, _| ControlFlow::Continue(())).unwrap_err().to_string()
         };
         assert!(refused(&set, &CompareConfig { seeds: Vec::new(), ..quick() }).contains("seeds"));
-        assert!(refused(&set, &CompareConfig { false_accept_rate: 1e-5, ..quick() }).contains("100000"));
+        assert!(refused(&set, &CompareConfig { false_accept_rate: 1e-5, ..quick() }).contains("1710 pairs of different people"));
         assert!(refused(&people(40, 1, 12, 6), &quick()).contains("0 people"));
         assert!(refused(&people(1, 40, 12, 6), &quick()).contains("1 people"));
     }

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::metrics::MetricError;
 use crate::train::baseline::pca;
 use crate::train::batch::PeopleBatches;
 use crate::train::error::TrainError;
@@ -149,8 +150,12 @@ impl Task for EmbeddingTask {
         self.batches().rows(&self.training, step)
     }
 
-    fn training_set(&self) -> &FeatureSet {
+    fn training(&self) -> &FeatureSet {
         &self.training
+    }
+
+    fn judges(&self) -> &FeatureSet {
+        &self.judges
     }
 
     fn loss(&self, output: &Tensor, labels: &[u32]) -> Result<Loss, TrainError> {
@@ -174,8 +179,8 @@ impl Task for EmbeddingTask {
         // Few held-out people cannot show a small rate: then the loss alone is reported.
         let rate = match embedded.pair_scores().at_false_accept(self.config.false_accept_rate) {
             Ok(rates) => Some(rates.true_accept),
-            Err(TrainError::TooFewPairs { .. }) => None,
-            Err(error) => return Err(error),
+            Err(MetricError::RateTooSmall { .. }) => None,
+            Err(error) => return Err(error.into()),
         };
         Ok(Assessment { loss, rate })
     }

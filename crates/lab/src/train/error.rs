@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::metrics::MetricError;
+use crate::report::WriteError;
+
 /// Why there is no head, no comparison or no model.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -17,16 +20,9 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A false accept rate that so few pairs cannot show.
-    #[error("a false accept rate of {rate} needs at least {needed} pairs of different people, there are {pairs}")]
-    TooFewPairs {
-        /// The rate asked for.
-        rate: f64,
-        /// Pairs of different people that it takes.
-        needed: usize,
-        /// Those that there are.
-        pairs: usize,
-    },
+    /// A rate cannot be measured with these pairs.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
     /// A checkpoint cannot be continued from.
     #[error("checkpoint {}: {reason}", file.display())]
     Checkpoint {
@@ -38,7 +34,10 @@ pub enum TrainError {
     /// An ONNX file cannot take a head.
     #[error("the ONNX model cannot be used: {0}")]
     Model(String),
-    /// A file cannot be read or written.
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file cannot be read.
     #[error("{}: {source}", file.display())]
     File {
         /// The file.

@@ -1,4 +1,8 @@
 //! Heads as ONNX: a file of their own, or behind an embedder, from the picture to the head's vector.
+//!
+//! ONNX is protobuf, and `prost`, which the pipeline's messages use already, is what reads and writes it here. `ort`'s editor
+//! makes models for a session, not for a file; `candle-onnx` and `onnx-protobuf` have all of ONNX's messages, for `protoc` at build time or a second
+//! protobuf library, and take an embedder's weights apart. The few messages of a head are in `message`, and all else stays bytes.
 
 mod append;
 mod graph;

@@ -58,7 +58,10 @@ pub(crate) trait Task: Debug {
     fn steps_per_epoch(&self) -> u64;
     /// The faces that a step sees.
     fn batch(&self, step: u64) -> Vec<usize>;
-    fn training_set(&self) -> &FeatureSet;
+    /// What is learned from.
+    fn training(&self) -> &FeatureSet;
+    /// What each epoch is judged by.
+    fn judges(&self) -> &FeatureSet;
     fn loss(&self, output: &Tensor, labels: &[u32]) -> Result<Loss, TrainError>;
     fn assess(&self, head: &Head) -> Result<Assessment, TrainError>;
 }

@@ -116,11 +116,16 @@ impl Trainer {
         &self.best
     }
 
-    /// How many people or classes and faces it learns from.
+    /// What it learns from.
     #[must_use]
-    pub fn training_size(&self) -> (usize, usize) {
-        let set = self.task.training_set();
-        (set.names().len(), set.len())
+    pub fn training(&self) -> &FeatureSet {
+        self.task.training()
+    }
+
+    /// What judges its epochs.
+    #[must_use]
+    pub fn judges(&self) -> &FeatureSet {
+        self.task.judges()
     }
 
     /// Steps until training ends or `progress`, which is told of every step, breaks. May be called again to go on.
@@ -145,7 +150,7 @@ impl Trainer {
     pub fn step(&mut self) -> Result<StepReport, TrainError> {
         let step = self.state.step;
         let rows = self.task.batch(step);
-        let (input, labels) = gather(self.task.training_set(), &rows)?;
+        let (input, labels) = gather(self.task.training(), &rows)?;
         let mask = self.network.dropout_mask(rows.len(), self.task.plan().seed, step)?;
         let output = self.network.forward(&input, mask.as_ref())?;
         let found = self.task.loss(&output, &labels)?;

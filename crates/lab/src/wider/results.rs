@@ -1,10 +1,5 @@
 //! Detection results: what a detector found, in WIDER FACE's submission format.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,7 +18,7 @@ pub struct Detection {
 }
 
 /// What a detector found in one picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ResultImage {
     /// The picture, relative to the data set; the extension may be missing, as in submissions.
     pub file: String,
@@ -62,53 +57,4 @@ pub fn write_results(images: &[ResultImage]) -> String {
         }
     }
     text
-}
-
-/// Reads results from a file, or from a folder as submissions are: a `.txt` file for each picture, in a folder for
-/// each event. There, a picture is named by the place of its file, because the line in the file often lacks the
-/// folder.
-///
-/// # Errors
-/// When a file cannot be read or is wrong, or a folder has no result file.
-pub fn read_results(path: &Path) -> Result<Vec<ResultImage>, WiderError> {
-    if !path.is_dir() {
-        return read_file(path);
-    }
-    let mut files = Vec::new();
-    collect(path, &mut files)?;
-    files.sort();
-    if files.is_empty() {
-        return Err(WiderError::NoResults(path.to_path_buf()));
-    }
-    let mut images = Vec::new();
-    for file in &files {
-        let place = file.strip_prefix(path).unwrap_or(file).with_extension("");
-        let folders: Vec<_> = place.iter().map(|folder| folder.to_string_lossy()).collect();
-        let mut found = read_file(file)?;
-        if let [only] = &mut found[..] {
-            only.file = folders.join("/");
-        }
-        images.append(&mut found);
-    }
-    Ok(images)
-}
-
-fn read_file(path: &Path) -> Result<Vec<ResultImage>, WiderError> {
-    let text = fs::read_to_string(path).map_err(|source| WiderError::Read { path: path.to_path_buf(), source })?;
-    parse_results(&text).map_err(|source| WiderError::In { path: path.to_path_buf(), source: Box::new(source) })
-}
-
-/// The `.txt` files below a folder. Links to folders are not followed.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), WiderError> {
-    let unreadable = |source| WiderError::Read { path: folder.to_path_buf(), source };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let path = entry.path();
-        if entry.file_type().map_err(unreadable)?.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt")) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -4,65 +4,36 @@ use super::*;
 use crate::classical::Method;
 use crate::classical::testing::{error_of, features, people, train};
 
-fn mean(measure: Measure) -> Method {
-    Method::NearestMean(NearestMean { measure })
-}
-
-fn neighbour(measure: Measure) -> Method {
-    Method::NearestNeighbour(NearestNeighbour { measure })
-}
-
-#[test]
-fn the_mean_is_between_the_samples() {
-    let samples = [(features(&[0.0, 0.0]), 0), (features(&[4.0, 0.0]), 0), (features(&[5.0, 3.0]), 1)];
-    let model = train(&mean(Measure::Euclidean), 2, &samples);
-    // Means (2,0) and (5,3); from (4,0) the distances are 2 and the root of 10.
-    let answer = model.predict(&features(&[4.0, 0.0])).unwrap();
-    assert_eq!(answer.class, 0);
-    assert!((answer.scores[0] + 2.0).abs() < 1e-6 && (answer.scores[1] + 10.0_f64.sqrt()).abs() < 1e-6);
-    assert_eq!(answer.score(), answer.scores[0]);
-}
-
 #[test]
 fn the_cosine_knows_no_length() {
     // Of one person along x (once long, once short) and y: the mean lies at 45 degrees whatever the lengths.
     let samples = [(features(&[100.0, 0.0]), 0), (features(&[0.0, 1.0]), 0), (features(&[0.0, -1.0]), 1)];
-    let model = train(&mean(Measure::Cosine), 2, &samples);
+    let model = train(&Method::NearestMean, 2, &samples);
     let answer = model.predict(&features(&[7.0, 0.0])).unwrap();
     assert!((answer.scores[0] - 0.5_f64.sqrt()).abs() < 1e-6, "{answer:?}");
     assert!(answer.scores[1].abs() < 1e-6);
+    assert_eq!((answer.class, answer.score()), (0, answer.scores[0]));
+    assert_eq!((model.bytes(), model.learned()), (16, vec![("templates", 2.0)]));
 }
 
 #[test]
 fn vectors_of_length_zero_are_like_nothing() {
     let samples = [(features(&[1.0, 0.0]), 0), (features(&[-1.0, 0.0]), 0), (features(&[0.0, 1.0]), 1)];
-    let model = train(&mean(Measure::Cosine), 2, &samples);
+    let model = train(&Method::NearestMean, 2, &samples);
     assert_eq!(model.predict(&features(&[1.0, 0.0])).unwrap().scores, [0.0, 0.0]);
     assert_eq!(model.predict(&features(&[0.0, 0.0])).unwrap().scores, [0.0, 0.0]);
 }
 
 #[test]
-fn the_nearest_sample_wins_and_of_equals_the_first() {
-    let samples = [(features(&[0.0]), 0), (features(&[10.0]), 0), (features(&[4.0]), 1)];
-    let model = train(&neighbour(Measure::Euclidean), 2, &samples);
-    let named = |value: f32| model.predict(&features(&[value])).unwrap().class;
-    assert_eq!([named(-3.0), named(1.9), named(2.1), named(6.9), named(7.1)], [0, 0, 1, 1, 0]);
-    assert_eq!(named(2.0), 0);
-    assert_eq!(model.learned(), [("templates", 3.0)]);
-}
-
-#[test]
 fn one_sample_a_person_is_enough_here() {
     let samples = [(features(&[1.0, 0.0]), 0), (features(&[0.0, 1.0]), 1)];
-    for method in [mean(Measure::Cosine), neighbour(Measure::Cosine), neighbour(Measure::Euclidean)] {
-        assert_eq!(train(&method, 2, &samples).predict(&features(&[0.1, 0.9])).unwrap().class, 1);
-    }
+    assert_eq!(train(&Method::NearestMean, 2, &samples).predict(&features(&[0.1, 0.9])).unwrap().class, 1);
 }
 
 #[test]
 fn pictures_and_other_sizes_are_refused() {
     let samples = [(features(&[1.0, 0.0]), 0), (features(&[0.0, 1.0]), 1)];
-    let model = train(&neighbour(Measure::Cosine), 2, &samples);
+    let model = train(&Method::NearestMean, 2, &samples);
     let text = |sample: Sample| model.predict(&sample).unwrap_err().to_string();
     assert_eq!(
         text(features(&[1.0; 3])),
@@ -74,7 +45,7 @@ fn pictures_and_other_sizes_are_refused() {
     let pictures = [(picture.clone(), 0), (picture, 1)];
     let names = people(2);
     assert_eq!(
-        error_of(&mean(Measure::Cosine), &names, &pictures),
+        error_of(&Method::NearestMean, &names, &pictures),
         "this method takes features, and the training samples are a picture of 2x1 pixels"
     );
 }

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
-use sightline_vision::QualityGates;
+use sightline_vision::{QualityGates, weight_of};
 
 use super::super::{embed, output};
 use super::Arguments;
-use super::fusion::weight_of;
 use super::visits::Face;
 use crate::crops::{self, Finder};
 use crate::dataset::Dataset;

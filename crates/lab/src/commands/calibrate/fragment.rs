@@ -11,53 +11,57 @@ use crate::report::Run;
 
 /// The piece of configuration.
 pub(super) fn text(run: &Run, results: &Results) -> String {
-    let (calibration, faces) = (&results.calibration, &results.pictures);
-    let options = &calibration.options;
-    let passed = calibration.false_accepts;
-    let known = calibration.known;
-    let mut text = String::new();
-    let mut line = |line: String| {
-        // A name with a line break in it must not become configuration.
-        text.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }).chain(['\n']));
-    };
-    line(format!("# Made by `sightline-lab calibrate`, {}.", run.started));
-    line(format!("# For {} and {}; other models need other thresholds.", results.embedder, results.detector));
-    line(format!(
-        "# Measured on {} people with {} pictures ({} visits of up to {}), seed {}: {}",
-        results.people,
-        faces.used,
-        results.made.visits,
-        results.pictures_a_visit,
-        run.seed.unwrap_or_default(),
-        results.data.display(),
-    ));
-    line(format!(
-        "# Of {} visits, each as a stranger's, {} reach accept: {:.5} (95 %: {:.5} to {:.5}); asked for was {}.",
-        passed.trials, passed.events, passed.rate, passed.low, passed.high, options.false_accept_rate
-    ));
-    line(format!("# That holds with about {} people enrolled; with more of them it grows.", results.people));
-    if calibration.evidence == Evidence::Weak {
-        line("# The rate rests on fewer than ten visits: weak.".to_owned());
-    }
-    line(format!(
-        "# Of {} visits of enrolled people {} are named rightly, {} wrongly, {} are ambiguous, {} taken for strangers.",
-        known.right.trials, known.right.events, known.wrong.events, known.ambiguous.events, known.unknown.events
-    ));
-    let warnings = results.warnings().len();
-    if warnings > 0 {
-        line(format!("# {warnings} warnings, about look-alikes and templates: see what the command printed."));
-    }
-    line("identify:".to_owned());
-    let (values, bases) = (calibration.thresholds, calibration.bases);
-    for (name, value, basis) in [
+    // A name with a line break in it must not become configuration.
+    let comments =
+        comments(run, results).into_iter().map(|line| format!("# {}\n", line.replace(char::is_control, " ")));
+    let (values, bases) = (results.calibration.thresholds, results.calibration.bases);
+    let thresholds = [
         ("accept", values.accept, bases.accept),
         ("unknown", values.unknown, bases.unknown),
         ("margin", values.margin, bases.margin),
         ("cluster", values.cluster, bases.cluster),
-    ] {
-        line(format!("  {name}: {value:.3} # {}", basis_of(basis)));
+    ];
+    let thresholds = thresholds.map(|(name, value, basis)| format!("  {name}: {value:.3} # {}\n", basis_of(basis)));
+    let Results { detector, embedder, least_face, .. } = results;
+    let models = format!("models:\n  detector: {detector}\n  embedder: {embedder}\n");
+    let identify = format!("identify:\n  min_face: {least_face}\n");
+    comments.chain([models, identify]).chain(thresholds).collect()
+}
+
+/// What the thresholds rest on.
+fn comments(run: &Run, results: &Results) -> Vec<String> {
+    let (calibration, made) = (&results.calibration, results.made);
+    let (passed, known) = (calibration.false_accepts, calibration.known);
+    let mut lines = vec![
+        format!("Made by `sightline-lab calibrate`, {}.", run.started),
+        "Thresholds belong to their models: both sections go into the configuration.".to_owned(),
+        format!(
+            "Measured on {} people with {} pictures ({} visits of up to {}), seed {}: {}",
+            results.people,
+            results.pictures.used,
+            made.visits,
+            results.pictures_a_visit,
+            run.seed.unwrap_or_default(),
+            results.data.display(),
+        ),
+        format!(
+            "Of {} visits, each as a stranger's, {} reach accept: {:.5} (95 %: {:.5} to {:.5}); asked for was {}.",
+            passed.trials, passed.events, passed.rate, passed.low, passed.high, calibration.options.false_accept_rate
+        ),
+        format!("That holds with about {} people enrolled; with more of them it grows.", results.people),
+    ];
+    if calibration.evidence == Evidence::Weak {
+        lines.push("The rate rests on fewer than ten visits: weak.".to_owned());
     }
-    text
+    lines.push(format!(
+        "Of {} visits of enrolled people {} are named rightly, {} wrongly, {} are ambiguous, {} taken for strangers.",
+        known.right.trials, known.right.events, known.wrong.events, known.ambiguous.events, known.unknown.events
+    ));
+    let warnings = results.warnings().len();
+    if warnings > 0 {
+        lines.push(format!("{warnings} warnings, about look-alikes and templates: see what the command printed."));
+    }
+    lines
 }
 
 pub(super) const fn basis_of(basis: Basis) -> &'static str {

@@ -2,14 +2,22 @@
 
 use std::path::Path;
 
-use super::Results;
 use super::visits::{Face, Scored};
+use super::{Results, tables};
 use crate::faces::cosine;
 use crate::metrics::calibration::Warning;
 use crate::report::{Figure, Mark, Mistake, Page, Picture, Run, Table, plot};
 
-/// Warnings that are shown, of each kind.
+/// Warnings of a kind that are shown.
 const SHOWN: usize = 24;
+
+/// Those that are shown as pictures, of one kind.
+type Kind = fn(&Warning) -> bool;
+
+const KINDS: [(&str, Kind); 2] = [
+    ("Look-alikes", |warning| matches!(warning, Warning::LookAlikes { .. })),
+    ("Templates that do not fit their person", |warning| matches!(warning, Warning::Template { .. })),
+];
 
 /// What the page shows beside the results.
 pub(super) struct Seen<'a> {
@@ -26,24 +34,27 @@ pub(super) fn page(run: &Run, tables: &[Table], results: &Results, seen: &Seen<'
         page.section(title).table(table);
     }
     page.section("Scores").figure(&own(results, seen)?).figure(&joins(results, seen)?);
-    let (fitting, people): (Vec<&Warning>, Vec<&Warning>) =
-        results.warnings().into_iter().partition(|warning| matches!(warning, Warning::Template { .. }));
-    page.section("People to look at");
-    for warning in people.iter().take(SHOWN) {
+    let warnings = results.warnings();
+    for warning in warnings.iter().filter(|warning| matches!(warning, Warning::AcceptImplausible { .. })) {
         page.warning(&warning.to_string());
     }
-    note_more(&mut page, people.len());
-    page.section("Look-alikes").mistakes(&pictures(&people, seen));
-    page.section("Templates that do not fit their person").mistakes(&pictures(&fitting, seen));
-    note_more(&mut page, fitting.len());
+    for (title, kind) in KINDS {
+        let found: Vec<&Warning> = warnings.iter().copied().filter(|warning| kind(warning)).collect();
+        if found.is_empty() {
+            continue;
+        }
+        page.section(title).mistakes(&pictures(&found, seen));
+        if found.len() > SHOWN {
+            page.text(&format!("The first {SHOWN} of {}; all are in the JSON.", found.len()));
+        }
+    }
+    if let Some(table) = tables::hardly_recognised(&warnings) {
+        page.section("Hardly recognised").table(&table).text(
+            "Fewer than half of these people's visits are named: more pictures, or better ones, give them a chance.",
+        );
+    }
     page.run(run);
     Ok(page)
-}
-
-fn note_more(page: &mut Page, count: usize) {
-    if count > SHOWN {
-        page.text(&format!("The first {SHOWN} of {count}; all are in the JSON."));
-    }
 }
 
 /// Each visit's score with its own person, and its best score with anybody else.
@@ -80,9 +91,9 @@ fn joins(results: &Results, seen: &Seen<'_>) -> anyhow::Result<Figure> {
     ))
 }
 
-/// The warnings that can be shown, as pictures.
+/// The first warnings as pictures.
 fn pictures(warnings: &[&Warning], seen: &Seen<'_>) -> Vec<Mistake> {
-    let shown = warnings.iter().filter_map(|warning| {
+    let shown = warnings.iter().take(SHOWN).filter_map(|warning| {
         let faces = match warning {
             Warning::LookAlikes { a, b, .. } => {
                 let (a, b) = nearest(&of(a, seen), &of(b, seen))?;
@@ -99,7 +110,7 @@ fn pictures(warnings: &[&Warning], seen: &Seen<'_>) -> Vec<Mistake> {
         };
         Some(Mistake::new(&warning.to_string(), faces.into_iter().filter_map(|face| picture(face, seen)).collect()))
     });
-    shown.take(SHOWN).collect()
+    shown.collect()
 }
 
 fn of<'a>(person: &str, seen: &Seen<'a>) -> Vec<&'a Face> {

@@ -2,6 +2,7 @@
 
 use super::Results;
 use super::fragment::basis_of;
+use crate::metrics::calibration::Warning;
 use crate::metrics::rate::Evidence;
 use crate::metrics::statistics::Proportion;
 use crate::report::{Column, Table};
@@ -59,6 +60,19 @@ pub(super) fn shown(results: &Results) -> Table {
         table.row([what, &interval(share)]);
     }
     table
+}
+
+/// Whom the thresholds seldom name, if there are such people.
+pub(super) fn hardly_recognised(warnings: &[&Warning]) -> Option<Table> {
+    let mut table = Table::new([Column::text("person"), Column::number("visits"), Column::number("named rightly")]);
+    let mut any = false;
+    for warning in warnings {
+        if let Warning::HardlyRecognised { person, visits, named } = warning {
+            table.row([person, &visits.to_string(), &named.to_string()]);
+            any = true;
+        }
+    }
+    any.then_some(table)
 }
 
 /// What all of it rests on.

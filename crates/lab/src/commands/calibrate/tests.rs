@@ -47,6 +47,7 @@ fn results(strangers: f64, data: &str) -> Results {
         data: PathBuf::from(data),
         embedder: "facenet".to_owned(),
         detector: "centerface".to_owned(),
+        least_face: 50,
         people: 2,
         pictures: Pictures { all: 21, used: 20, without_face: 1, refused: BTreeMap::new() },
         pictures_a_visit: 2,
@@ -62,15 +63,28 @@ fn the_fragment_is_configuration_and_says_what_it_rests_on() {
     let run = Run::start("calibrate", "1").seeded(7);
     let text = fragment::text(&run, &results(0.5, "my\nidentify: {accept: 0.1}"));
     // One of ten may pass: just above the second highest, .49; three may be ambiguous: just above .47.
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(lines[0], "identify:");
-    assert!(lines[1].starts_with("  accept: 0.491 #") && lines[2].starts_with("  unknown: 0.471 #"), "{text}");
-    assert!(lines[3].starts_with("  margin: 0.080 #") && lines[4].starts_with("  cluster: 0.491 #"), "{text}");
-    assert_eq!(lines.len(), 5, "nothing of the data's name is configuration: {text}");
-    for part in
-        ["facenet and centerface", "2 people with 20 pictures", "Of 10 visits", "(95 %: 0.00253", "weak", "seed 7"]
-    {
+    let settings: Vec<&str> = text.lines().filter_map(|line| line.split(" #").next()).collect();
+    let settings: Vec<&str> = settings.into_iter().filter(|line| !line.starts_with('#')).collect();
+    let expected = [
+        "models:",
+        "  detector: centerface",
+        "  embedder: facenet",
+        "identify:",
+        "  min_face: 50",
+        "  accept: 0.491",
+        "  unknown: 0.471",
+        "  margin: 0.080",
+        "  cluster: 0.491",
+    ];
+    assert_eq!(settings, expected, "nothing of the data's name is configuration: {text}");
+    for part in ["2 people with 20 pictures", "Of 10 visits", "(95 %: 0.00253", "weak", "seed 7: my identify"] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+    // Keys of the configuration as the pipeline has them; tests/calibrate.rs has the pipeline check a whole piece.
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../sightline/src/config.rs");
+    let config = std::fs::read_to_string(config).unwrap();
+    for key in settings.iter().filter_map(|line| line.trim().split(':').next()) {
+        assert!(config.contains(&format!("    pub(crate) {key}: ")), "{key}");
     }
 }
 

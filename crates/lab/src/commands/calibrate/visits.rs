@@ -4,8 +4,8 @@
 //! pictures as templates, its own pictures aside.
 
 use serde::Serialize;
+use sightline_vision::fuse;
 
-use super::fusion::fuse;
 use crate::faces::cosine;
 use crate::metrics::calibration::Visit;
 use crate::progress::Progress;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use sightline_infer::ModelStore;
 
-use crate::classical::{Eigenfaces, EigenfacesSvm, Lbph, LinearSvm, Measure, Method, NearestMean};
+use crate::classical::{Eigenfaces, EigenfacesSvm, Lbph, LinearSvm, Method};
 
 /// Behind an embedder's name: support vector machines over its vectors instead of the nearest mean.
 const SVM: &str = "-svm";
@@ -36,10 +36,7 @@ impl Named {
             "lbph" => (Sees::Full, Method::Lbph(Lbph::default())),
             _ => match name.strip_suffix(SVM) {
                 Some(embedder) => (Sees::Vector(embedder.to_owned()), Method::LinearSvm(LinearSvm::default())),
-                None => {
-                    let nearest = Method::NearestMean(NearestMean { measure: Measure::Cosine });
-                    (Sees::Vector(name.to_owned()), nearest)
-                }
+                None => (Sees::Vector(name.to_owned()), Method::NearestMean),
             },
         };
         Self { name: name.to_owned(), sees, method }
@@ -67,6 +64,14 @@ pub(super) fn check(methods: &[Named], store: &ModelStore) -> anyhow::Result<()>
     Ok(())
 }
 
+/// What `--embedder` takes where embedders come with the methods' names: its default alone.
+pub(super) fn no_embedder(name: &str) -> Result<String, String> {
+    match name {
+        "facenet" => Ok(name.to_owned()),
+        _ => Err(format!("embedders are methods here, as in --methods {name},{name}-svm")),
+    }
+}
+
 /// The methods, each once. Whether an embedder exists is seen when it is opened.
 pub(super) fn parse(names: &[String]) -> anyhow::Result<Vec<Named>> {
     let mut methods: Vec<Named> = Vec::new();
@@ -92,11 +97,10 @@ mod tests {
         let methods = parse(&words.map(str::to_owned)).unwrap();
         let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
         assert_eq!(names, ["facenet", "facenet-svm", "eigenfaces", "eigenfaces-svm", "lbph", "mine-v2"]);
-        assert!(matches!(methods[0].method, Method::NearestMean(_)) && methods[0].embedder() == Some("facenet"));
+        assert!(methods[0].method == Method::NearestMean && methods[0].embedder() == Some("facenet"));
         assert!(matches!(methods[1].method, Method::LinearSvm(_)) && methods[1].embedder() == Some("facenet"));
         assert!(matches!(methods[3].method, Method::EigenfacesSvm(_)) && methods[3].sees == Sees::Small);
         assert_eq!((methods[4].embedder(), methods[5].embedder()), (None, Some("mine-v2")));
-        assert!(methods.iter().all(|method| method.method.takes_pictures() == method.embedder().is_none()));
         for words in [vec![""], vec!["-svm"], vec!["lbph", " "]] {
             let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
             assert!(parse(&words).unwrap_err().to_string().contains("--methods"));

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use sightline_infer::{Embedder, FaceCrop, InferError};
 use sightline_vision::QualityGates;
 
-use super::super::{ModelArguments, embed, output};
+use super::super::{ModelArguments, embed, noted, output};
 use super::Arguments;
 use super::gray::{Crop, Grays, is_lfw};
 use super::method::{Named, Sees};
@@ -88,9 +88,6 @@ pub(super) fn make(
             kinds.insert(Sees::Full, seen(full, prepare));
         }
     }
-    // Several embedders share a detector.
-    made.run.models.sort_by(|a, b| a.name.cmp(&b.name));
-    made.run.models.dedup();
     let of = |method: &Named| kinds.get(&method.sees).cloned().with_context(|| format!("{}: no samples", method.name));
     made.samples = methods.iter().map(of).collect::<anyhow::Result<_>>()?;
     Ok(made)
@@ -108,7 +105,6 @@ fn pictures(split: &Split) -> anyhow::Result<Vec<Shown>> {
 }
 
 /// The gray pictures, how they were cut, and the time it takes.
-#[expect(clippy::type_complexity, reason = "three results of one pass, taken apart at once")]
 fn grays(
     arguments: &Arguments,
     run: &mut Run,
@@ -129,9 +125,7 @@ fn grays(
         }
         Crop::Face => {
             let models = arguments.models.open()?;
-            let id = &models.detector.model;
-            let noted = run.clone().model(id, models.store.verify(id)?.as_str());
-            *run = noted;
+            *run = noted(run.clone(), &models, &[&models.detector.model])?;
             let grays = crops::each(files, threads, &progress, || Finder::open(&models), face)?;
             let mut finder = Finder::open(&models)?;
             (grays, time(timed, |path| face(&mut finder, path))?)

@@ -8,23 +8,19 @@ use super::super::output;
 use super::Arguments;
 use crate::dataset::{Dataset, Split};
 
-/// The split of the arguments. People who are left out of it are named.
+/// The split of the arguments, all of whose files are in the data set. People who are left out of it are named.
 pub(super) fn find(arguments: &Arguments, dataset: &Dataset) -> anyhow::Result<Split> {
-    let split = match &arguments.split {
-        Some(file) => Split::read(file)?,
-        None => draw(dataset, arguments.train_share, arguments.least, arguments.seed)?,
+    let Some(file) = &arguments.split else {
+        return draw(dataset, arguments.train_share, arguments.least, arguments.seed);
     };
-    if split.test.is_empty() {
-        bail!("there is no picture to test with: every person needs two or more");
-    }
+    let split = Split::read(file)?;
+    split.apply(dataset).with_context(|| format!("--split {}", file.display()))?;
     Ok(split)
 }
 
 fn draw(dataset: &Dataset, share: f64, least: usize, seed: u64) -> anyhow::Result<Split> {
     let drawn = Split::by_picture(dataset, share, seed).context("--train-share")?;
     let counts = dataset.counts();
-    // Who has one picture cannot be learned and tested.
-    let least = least.max(2);
     let (kept, out): (Vec<usize>, Vec<usize>) = (0..counts.len()).partition(|&class| counts[class] >= least);
     let name = |class: &usize| dataset.classes()[*class].as_str();
     if let Some(first) = out.first() {
@@ -38,7 +34,7 @@ fn draw(dataset: &Dataset, share: f64, least: usize, seed: u64) -> anyhow::Resul
     }
     if kept.len() < 2 {
         let (root, found) = (dataset.root().display(), kept.len());
-        bail!("{root}: {found} people with {least} pictures or more; a recogniser needs two people to tell apart");
+        bail!("{root}: people with {least} pictures or more: {found}; a recogniser needs two to tell apart");
     }
     let names: HashSet<&str> = kept.iter().map(name).collect();
     let of_kept = |file: &String| names.contains(file.split('/').next().unwrap_or_default());
@@ -86,8 +82,8 @@ mod tests {
     #[test]
     fn nobody_to_tell_apart_is_an_error() {
         let (_scratch, dataset) = people(&[5, 1]);
-        let error = draw(&dataset, 0.7, 0, 1).unwrap_err().to_string();
-        assert!(error.contains("1 people with 2 pictures or more"), "{error}");
+        let error = draw(&dataset, 0.7, 2, 1).unwrap_err().to_string();
+        assert!(error.contains("people with 2 pictures or more: 1;"), "{error}");
         let error = format!("{:#}", draw(&dataset, 1.5, 2, 1).unwrap_err());
         assert!(error.contains("--train-share: the share for training must lie between 0 and 1"), "{error}");
     }

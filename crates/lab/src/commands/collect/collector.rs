@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use sightline_infer::Embedder;
-use sightline_vision::Planes;
+use sightline_vision::{Planes, fuse, weight_of};
 use sightline_wire::{Stamp, VisitId, VisitNote};
 
 use super::folder::{Files, Folder};
-use super::groups::{Groups, Likeness, Verdict, fuse};
+use super::groups::{Groups, Likeness, Verdict};
 use super::results::{Collected, Kept};
 use super::visit::Visit;
 use super::watch::{Event, Seen, Watch};
@@ -47,8 +47,10 @@ impl Collector<'_> {
         let events = self.watch.look(planes, stamp)?;
         (self.collected.frames, self.collected.faces) = (self.watch.frames, self.watch.faces);
         self.collected.seconds = stamp.pts_ns as f64 / 1e9;
+        self.handle(events)?;
+        self.progress.rename(&self.collected.counted());
         self.progress.advance(1);
-        self.handle(events)
+        Ok(())
     }
 
     /// Saves what is left: every visit ends.
@@ -126,8 +128,8 @@ impl Collector<'_> {
         let (embedder, groups) = &mut **known;
         let (qualities, faces): (Vec<f32>, Vec<_>) = visit.faces().unzip();
         let vectors = embedder.embed_crops(&faces)?;
-        let good =
-            qualities.iter().zip(&vectors).filter_map(|(quality, v)| Some((*quality, v.as_ref().ok()?.as_slice())));
+        let weighted = qualities.iter().zip(&vectors);
+        let good = weighted.filter_map(|(quality, v)| Some((weight_of(*quality), v.as_ref().ok()?.as_slice())));
         let vector = fuse(good);
         let verdict = vector.as_ref().map(|vector| groups.judge(vector)).unwrap_or_default();
         Ok((vector, verdict))

@@ -4,24 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::faces::cosine;
 
-/// The least weight of a picture: it was good enough to be embedded, so it counts a little.
-const LEAST_WEIGHT: f32 = 0.05;
-
-/// The vector of a visit as the pipeline makes it: the mean of its pictures' unit vectors weighted by their quality, of length one. None for
-/// nothing, and for vectors that cancel each other out.
-pub(super) fn fuse<'a>(vectors: impl IntoIterator<Item = (f32, &'a [f32])>) -> Option<Vec<f32>> {
-    let mut sum: Vec<f64> = Vec::new();
-    for (quality, vector) in vectors {
-        sum.resize(vector.len(), 0.0);
-        let weight = f64::from(quality.clamp(LEAST_WEIGHT, 1.0));
-        for (total, value) in sum.iter_mut().zip(vector) {
-            *total += weight * f64::from(*value);
-        }
-    }
-    let length = sum.iter().map(|value| value * value).sum::<f64>().sqrt();
-    (length.is_finite() && length > 1e-6).then(|| sum.iter().map(|value| (value / length) as f32).collect())
-}
-
 /// People, by what they looked like.
 #[derive(Clone, Debug)]
 pub(super) struct Groups {
@@ -82,24 +64,11 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use super::{Groups, fuse};
+    use super::Groups;
 
     fn at(degrees: f32) -> Vec<f32> {
         let (sin, cos) = degrees.to_radians().sin_cos();
         vec![cos, sin]
-    }
-
-    #[test]
-    fn better_pictures_count_for_more() {
-        let (a, b) = (at(0.0), at(90.0));
-        let fused = fuse([(0.9, a.as_slice()), (0.3, b.as_slice())]).unwrap();
-        // (0.9, 0.3) of length one.
-        assert!((fused[0] - 0.948_683).abs() < 1e-6 && (fused[1] - 0.316_228).abs() < 1e-6, "{fused:?}");
-        assert_eq!(fuse([(f32::MIN, a.as_slice())]), Some(a.clone()));
-        let opposite = at(180.0);
-        assert_eq!(fuse([(0.5, a.as_slice()), (0.5, opposite.as_slice())]), None);
-        assert_eq!(fuse([]), None);
-        assert_eq!(fuse([(0.5, [f32::NAN, 0.0].as_slice())]), None);
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub(super) struct Collected {
 }
 
 impl Collected {
+    /// What is shown beside the count of frames while more is collected.
+    pub(super) fn counted(&self) -> String {
+        format!("{} faces, {} visits, {} pictures saved; frames", self.faces, self.visits.len(), self.files.len())
+    }
+
     /// A visit of which nothing was good enough.
     pub(super) fn refuse(&mut self, flaw: Option<QualityReason>) {
         *self.refused.entry(flaw.map_or("unclear", QualityReason::as_str)).or_default() += 1;

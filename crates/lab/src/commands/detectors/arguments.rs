@@ -89,7 +89,7 @@ pub struct TraditionalArguments {
     /// Largest face, pixels [default: the picture]
     #[arg(long)]
     pub haar_max_size: Option<u32>,
-    /// OpenCV's cascade [default: that of Debian's package opencv-data]
+    /// Another of OpenCV's cascades [default: that of Debian's package opencv-data]
     #[arg(long, value_name = "FILE")]
     pub haar_cascade: Option<PathBuf>,
     /// Least score of a face
@@ -98,7 +98,7 @@ pub struct TraditionalArguments {
     /// Smallest face, pixels, at least 20
     #[arg(long, default_value_t = SeetaConfig::default().min_face)]
     pub seeta_min_face: u32,
-    /// The model of the package rustface [default: in the models folder, else in cargo's]
+    /// The model, where it is not among the others [default: where `cargo xtask setup` puts it]
     #[arg(long, value_name = "FILE")]
     pub seeta_model: Option<PathBuf>,
 }

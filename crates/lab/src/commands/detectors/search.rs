@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::parallel::each;
 use crate::agreement::DetectorResults;
-use crate::finders::{Finder, FinderError, Finders, Kept, Purpose, detections};
+use crate::finders::{Finder, FinderError, Finders, Purpose, detections};
+use crate::kept::Kept;
 use crate::material::{LeftOut, Material, Shown};
 use crate::progress::Progress;
 use crate::wider::{Detection, ResultImage};
@@ -15,8 +16,10 @@ use crate::wider::{Detection, ResultImage};
 pub(super) struct Chosen {
     /// As it was asked for.
     pub(super) name: String,
-    /// Its weights.
+    /// Its weights, in short.
     pub(super) model: String,
+    /// Their files and sha256.
+    pub(super) files: Vec<(String, String)>,
     /// What its results depend on.
     pub(super) key: String,
     /// Its least score in use.
@@ -49,11 +52,12 @@ pub(super) fn search(
     material: &Material,
     kept: Option<&Path>,
 ) -> anyhow::Result<Found> {
-    let memories = team.chosen.iter().map(|one| Kept::open(kept, &one.key)).collect::<Result<Vec<_>, _>>()?;
+    let memories =
+        team.chosen.iter().map(|one| Kept::open(kept, "detections", &one.key)).collect::<Result<Vec<_>, _>>()?;
     let items = material.items();
     let recall = |index: usize| -> Faces {
         let (path, name) = (material.path(&items[index]), &items[index].name);
-        memories.iter().map(|memory| memory.recall(&path, name).map(<[Detection]>::to_vec)).collect()
+        memories.iter().map(|memory| memory.recall(&path, name).cloned()).collect()
     };
     let mut faces: Vec<Faces> = (0..items.len()).map(recall).collect();
     let missing: Vec<usize> = (0..items.len()).filter(|index| faces[*index].contains(&None)).collect();

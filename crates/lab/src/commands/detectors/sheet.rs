@@ -72,7 +72,7 @@ fn title(group: &[&Disagreement]) -> String {
     let named = |names: &[String]| names.iter().any(|name| name == TRUTH);
     let (what, missed) = match (named(&first.found_by), named(&first.missed_by)) {
         (true, _) => (["face", "faces"], "missed by"),
-        (_, true) => (["box where no face is", "boxes where no face is"], "not by"),
+        (_, true) => (["box that fits no face", "boxes that fit no face"], "not by"),
         _ => (["box", "boxes"], "not by"),
     };
     let (found_by, missed_by) = (detectors(&first.found_by), detectors(&first.missed_by));
@@ -178,10 +178,10 @@ mod tests {
             title(&vec![&one; count])
         };
         assert_eq!(said(&["a"], &["b", "c"], 1), "1 box: found by a, not by b, c");
-        assert_eq!(said(&["a"], &["truth", "b"], 2), "2 boxes where no face is: found by a, not by b");
+        assert_eq!(said(&["a"], &["truth", "b"], 2), "2 boxes that fit no face: found by a, not by b");
         assert_eq!(said(&["truth", "a"], &["b"], 1), "1 face: found by a, missed by b");
         assert_eq!(said(&["truth"], &["a", "b"], 2), "2 faces: found by none, missed by a, b");
-        assert_eq!(said(&["a", "b"], &["truth"], 2), "2 boxes where no face is: found by a, b");
+        assert_eq!(said(&["a", "b"], &["truth"], 2), "2 boxes that fit no face: found by a, b");
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
         let scratch = Scratch::new();
         let jpeg = encode_rgb(&RgbImage::filled(80, 60, [9; 3]), 90, Subsampling::Half).unwrap();
         scratch.file("a.jpg", &jpeg).file("b.jpg", b"no picture");
-        let material = Material::open(scratch.path(), 5.0, |_| ()).unwrap();
+        let material = Material::open(scratch.path(), 5.0).unwrap();
         let groups = sheet(&material, &[one("a.jpg", &["x"], &["y", "z"]), one("b.jpg", &["x"], &["y", "z"])]);
         assert_eq!(groups.len(), 1);
         assert_eq!(groups[0].title, "2 boxes: found by x, not by y, z");

@@ -7,9 +7,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::agreement::DetectorResults;
-use crate::dataset::EXTENSIONS;
-use crate::detection::{Case, CaseFace, CurvePoint, DetectionError, Figures, cases, curve, evaluate_wider, figures};
-use crate::rectangle::SAME_FACE;
+use crate::detection::{Case, CurvePoint, DetectionError, Figures, cases, curve, evaluate_wider, figures, name_of};
 use crate::wider::{Detection, ResultImage, SubsetImage, TruthImage, parse_subset, parse_truth};
 
 /// The truth's name among detectors.
@@ -66,9 +64,9 @@ impl Truth {
             .into_iter()
             .partition::<Vec<_>, _>(|image| seen.contains(image.file.as_str()));
         self.images = kept;
-        let gone: HashSet<&str> = gone.iter().map(|image| stem(&image.file)).collect();
+        let gone: HashSet<&str> = gone.iter().map(|image| name_of(&image.file)).collect();
         if let Some(subset) = &mut self.subset {
-            subset.retain(|image| !gone.contains(stem(&image.file)));
+            subset.retain(|image| !gone.contains(name_of(&image.file)));
         }
     }
 
@@ -108,18 +106,15 @@ impl Truth {
 }
 
 fn faces(case: &Case) -> ResultImage {
-    let faces = case.faces.iter().filter(|face| face.counts && face.area.is_valid());
+    let faces = case.faces.iter().filter(|face| face.counts);
     let detections = faces.map(|face| Detection { area: face.area, score: 1.0 }).collect();
     ResultImage { file: case.file.clone(), detections }
 }
 
 /// The detections whose face is not one to be ignored.
 fn counted(case: &Case) -> Vec<Detection> {
-    let nearest = |found: &Detection| {
-        let overlap = |face: &&CaseFace| face.area.overlap_plus_one(&found.area);
-        case.faces.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b))).filter(|face| overlap(face) >= SAME_FACE)
-    };
-    case.detections.iter().filter(|found| nearest(found).is_none_or(|face| face.counts)).copied().collect()
+    let counts = |found: &&Detection| case.face_of(found).is_none_or(|face| case.faces[face].counts);
+    case.detections.iter().filter(counts).copied().collect()
 }
 
 /// Points evenly spread over a curve, its ends included.
@@ -128,17 +123,9 @@ fn thinned(points: &[CurvePoint]) -> Vec<CurvePoint> {
     (0..count).map(|nth| points[nth * (points.len() - 1) / (count - 1).max(1)]).collect()
 }
 
-/// The file without the ending of a picture.
-fn stem(file: &str) -> &str {
-    match file.rsplit_once('.') {
-        Some((stem, end)) if EXTENSIONS.iter().any(|known| known[1..].eq_ignore_ascii_case(end)) => stem,
-        _ => file,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{TRUTH, Truth, stem, thinned};
+    use super::{TRUTH, Truth, thinned};
     use crate::agreement::{DetectorResults, agree};
     use crate::detection::CurvePoint;
     use crate::rectangle::Rectangle;
@@ -228,11 +215,6 @@ mod tests {
         assert_eq!(thinned(&many[..3]), many[..3]);
         assert_eq!(thinned(&many[..1]), many[..1]);
         assert_eq!(thinned(&[]), []);
-    }
-
-    #[test]
-    fn stems() {
-        assert_eq!([stem("e/a.b.JPEG"), stem("e/a.5"), stem("a")], ["e/a.b", "e/a.5", "a"]);
     }
 
     #[test]

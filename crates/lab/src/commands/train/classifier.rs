@@ -8,8 +8,8 @@ use super::deploy::{self, Written};
 use super::{Arguments, People, Results, Workplace, finish, interrupted, learn};
 use crate::faces::cosine;
 use crate::metrics::statistics::Proportion;
-use crate::report::Run;
-use crate::train::{Classifier, ClassifierTrainer, FeatureSet, Outcome, TrainError, write_whole};
+use crate::report::{Run, write_whole};
+use crate::train::{Classifier, ClassifierTrainer, FeatureSet, Outcome, TrainError};
 
 /// The classifier and the nearest mean of the untouched vectors, on the same held-out pictures.
 #[derive(Clone, Debug, Serialize)]
@@ -26,15 +26,15 @@ pub(super) fn run(arguments: &Arguments, work: &Workplace, pictures: &Pictures, 
     let alone = set.with_images(2).1;
     data::note_alone(&alone, "they are learned, and nothing shows how well");
     let config = arguments.classifier_config();
-    let (training, judges) = set.split_images(config.held_out.clamp(0.0, 1.0), config.seed);
     let mut trainer = if arguments.resume {
         ClassifierTrainer::resume(&set, config, &work.checkpoint)?
     } else {
         ClassifierTrainer::new(&set, config)?
     };
     let outcome = learn::learn(&mut trainer.trainer, work, &learn::CLASSES)?;
+    let (training, judges) = (trainer.trainer.training(), trainer.trainer.judges());
     let people = People {
-        training: (set.names().len(), training.len()),
+        training: (training.names().len(), training.len()),
         judges: (judges.people().iter().filter(|rows| !rows.is_empty()).count(), judges.len()),
         test: (0, 0),
         tested: Vec::new(),
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, work: &Workplace, pictures: &Pictures, 
         return interrupted(arguments, run, &results, &work.checkpoint);
     }
     let classifier = Classifier { classify: arguments.classifier.classify, ..trainer.classifier() };
-    let recognition = recognition(&classifier, (&training, &judges))?;
+    let recognition = recognition(&classifier, (training, judges))?;
     results.verdict = verdict(&recognition, &classifier);
     results.recognition = Some(recognition);
     results.model = Some(write(work, &classifier, pictures)?);
@@ -117,7 +117,7 @@ fn write(work: &Workplace, classifier: &Classifier, pictures: &Pictures) -> anyh
         "num_classes": classifier.num_classes(),
         "classes": classifier.classes,
     });
-    write_whole(&names, format!("{text:#}\n").as_bytes())?;
+    write_whole(&names, |out| writeln!(out, "{text:#}"))?;
     let written = deploy::checked_unlisted(work, (&combined, written), (&head, pictures))?;
     Ok(Written { classes: Some(names), ..written })
 }

@@ -38,7 +38,7 @@ pub(super) fn compare(
             Ok(Some(Ok(comparison)))
         }
         Ok(None) => Ok(Some(Err("it was interrupted; the model is whole".to_owned()))),
-        Err(error @ (TrainError::TooFewPairs { .. } | TrainError::Features(_) | TrainError::Diverged { .. })) => {
+        Err(error @ (TrainError::Metric(_) | TrainError::Features(_) | TrainError::Diverged { .. })) => {
             Ok(Some(Err(error.to_string())))
         }
         Err(error) => Err(error.into()),

@@ -6,8 +6,9 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use super::{Chosen, Results};
 use crate::metrics::calibration::Basis;
+use crate::metrics::rate::{Evidence, allowance};
 use crate::report::{Column, Table};
-use crate::train::{Comparison, EmbeddingConfig, Method, Outcome, Start};
+use crate::train::{Comparison, EmbeddingConfig, Method, Outcome, Run, Start};
 
 /// A line on standard output, under the tables.
 pub(super) fn say(text: &str) -> std::io::Result<()> {
@@ -20,8 +21,8 @@ pub(super) const fn method(method: Method) -> &'static str {
         Method::Trained => "trained head",
         Method::Pca => "principal components",
         Method::Random => "random projection",
-        Method::All => "untouched embedder",
-        Method::AllCentred => "untouched, less the mean",
+        Method::AllCentred => "embedder, centred",
+        Method::All => "embedder, untouched",
     }
 }
 
@@ -209,8 +210,8 @@ fn compared(comparison: &Comparison, (inputs, outputs): (usize, usize)) -> Vec<S
              recipe, and the model is the first of them."
         ),
     }];
-    let weak = comparison.runs.iter().map(|run| run.different_pairs as f64 * rate).fold(f64::INFINITY, f64::min);
-    if weak < 10.0 {
+    let evidence = |run: &Run| allowance(rate, run.different_pairs, "pairs").map(|allowed| allowed.evidence);
+    if comparison.runs.iter().any(|run| evidence(run) == Ok(Evidence::Weak)) {
         sentences.push(format!("The rate {rate} is weak: fewer than ten pairs of different people decide it."));
     }
     let [all, pca] = [Method::All, Method::Pca].map(|method| Lead::over(comparison, method));

@@ -1,6 +1,6 @@
 //! One threshold after the other.
 
-use super::{Basis, Options, View};
+use super::{Basis, Options, STRANGERS, View};
 use crate::metrics::error::MetricError;
 use crate::metrics::rate::{Allowance, Evidence, allowance};
 
@@ -38,22 +38,20 @@ fn measured(value: f64, low: f64, high: f64) -> Choice {
 
 /// From the strangers' best scores. It may lie above the plausible range: capping it would break the rate.
 pub(super) fn accept(strangers: &[f64], options: &Options) -> Result<(Choice, Evidence), MetricError> {
-    let what = "visits that can stand for a stranger's";
-    let Allowance { errors, evidence } = allowance(options.false_accept_rate, strangers.len(), what)?;
-    let value = least(strangers.iter().copied(), errors).ok_or(MetricError::Nothing(what))?;
+    let Allowance { errors, evidence } = allowance(options.false_accept_rate, strangers.len(), STRANGERS)?;
+    let value = least(strangers.iter().copied(), errors).ok_or(MetricError::Nothing(STRANGERS))?;
     Ok((measured(value, options.plausible[0], f64::INFINITY), evidence))
 }
 
 /// From the strangers' best scores, between the bottom of the plausible range and `accept`.
 pub(super) fn unknown(strangers: &[f64], accept: f64, options: &Options) -> Result<Choice, MetricError> {
-    let what = "visits that can stand for a stranger's";
-    let errors = match allowance(options.ambiguous_rate, strangers.len(), what) {
+    let errors = match allowance(options.ambiguous_rate, strangers.len(), STRANGERS) {
         Ok(allowed) => allowed.errors,
         // So few that none may be ambiguous: the two thresholds fall together.
         Err(MetricError::RateTooSmall { .. }) => 0,
         Err(error) => return Err(error),
     };
-    let value = least(strangers.iter().copied(), errors).ok_or(MetricError::Nothing(what))?;
+    let value = least(strangers.iter().copied(), errors).ok_or(MetricError::Nothing(STRANGERS))?;
     Ok(measured(value, options.plausible[0], accept))
 }
 

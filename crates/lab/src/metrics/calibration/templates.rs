@@ -28,11 +28,13 @@ fn unit(template: &Template<'_>, index: usize, dimension: usize) -> Result<Vec<f
     template.vector.iter().map(|v| finite(f64::from(*v) / length, "template", index)).collect()
 }
 
-/// Templates that do not fit: in the order given. `accept` and `unknown` are the calibrated thresholds.
+/// Templates that do not fit: those that are nearer to somebody else first, the clearest first. `accept` is the
+/// calibrated threshold; `stranger` is what two pictures of one person seldom fall below. (The calibrated `unknown` is
+/// not that: it is about the best of all templates, and rises with their number.)
 ///
 /// Compared is the middle cosine with a person's templates, so that one misfiled picture does not accuse the good ones
 /// near it. A template is named when that is higher with somebody else than with its own person, when it is below
-/// `unknown` with its own person, or when it is the only one and somebody else's reach `accept`.
+/// `stranger` with its own person, or when it is the only one and somebody else's reach `accept`.
 ///
 /// # Errors
 /// [`MetricError::NotFinite`] (a zero vector too), [`MetricError::Length`] and [`MetricError::NoSuchNumber`] with the
@@ -41,7 +43,7 @@ pub fn template_warnings(
     people: &[String],
     templates: &[Template<'_>],
     accept: f64,
-    unknown: f64,
+    stranger: f64,
 ) -> Result<Vec<Warning>, MetricError> {
     let (count, dimension) = (people.len(), templates.first().map_or(0, |template| template.vector.len()));
     let mut vectors = Vec::with_capacity(templates.len());
@@ -54,26 +56,28 @@ pub fn template_warnings(
     let mut warnings = Vec::new();
     for (index, template) in templates.iter().enumerate() {
         let mut cosines: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        for (against, vector) in templates.iter().zip(&vectors).enumerate().filter(|(i, _)| *i != index).map(|(_, t)| t)
-        {
-            let cosine: f64 = vectors[index].iter().zip(vector).map(|(a, b)| a * b).sum();
-            cosines.entry(against.person).or_default().push(cosine);
+        for place in (0..templates.len()).filter(|place| *place != index) {
+            let cosine: f64 = vectors[index].iter().zip(&vectors[place]).map(|(a, b)| a * b).sum();
+            cosines.entry(templates[place].person).or_default().push(cosine);
         }
         let own = cosines.remove(&template.person).and_then(middle);
         let others = cosines.into_iter().filter_map(|(person, cosines)| Some((person, middle(cosines)?)));
         let other = others.max_by(|a, b| a.1.total_cmp(&b.1));
         let nearer = other.filter(|(_, score)| own.map_or(*score >= accept, |own| *score > own));
-        if nearer.is_some() || own.is_some_and(|own| own < unknown) {
-            warnings.push(Warning::Template {
+        if nearer.is_some() || own.is_some_and(|own| own < stranger) {
+            let warning = Warning::Template {
                 person: people[template.person].clone(),
                 template: template.label.to_owned(),
                 own,
                 nearer_to: nearer.map(|(person, _)| people[person].clone()),
                 other: other.map(|(_, score)| score),
-            });
+            };
+            let lead = own.unwrap_or_default() - other.map_or(0.0, |(_, score)| score);
+            warnings.push((lead, warning));
         }
     }
-    Ok(warnings)
+    warnings.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    Ok(warnings.into_iter().map(|(_, warning)| warning).collect())
 }
 
 /// The value in the middle; of an even number the upper of the two.

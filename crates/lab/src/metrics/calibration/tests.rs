@@ -64,7 +64,7 @@ fn warnings_by_hand() {
     let pair = Warning::LookAlikes { a: "person 0".into(), b: "person 1".into(), visits: 1, highest: 0.60 };
     let hardly = Warning::HardlyRecognised { person: "person 2".into(), visits: 3, named: 1 };
     assert_eq!(result.warnings, [pair, hardly]);
-    let text = "person 0 and person 1 look alike: 1 visits of one come near the other, up to 0.600";
+    let text = "person 0 and person 1 look alike: in a visit one is near the other, up to 0.600";
     assert_eq!(result.warnings[0].to_string(), text);
 }
 
@@ -169,7 +169,7 @@ fn templates_that_do_not_fit() {
         .collect();
     assert_eq!(found, [("#3", Some("person 1"))]);
     assert!(
-        warnings[0].to_string().starts_with("template #3 of person 0 is nearer to person 1 (1.000)"),
+        warnings[0].to_string().starts_with("#3 is nearer to person 1 (1.000) than to person 0's others (0.0"),
         "{}",
         warnings[0]
     );
@@ -177,7 +177,7 @@ fn templates_that_do_not_fit() {
     let apart = [templates[0], Template { person: 0, ..templates[4] }];
     let warnings = template_warnings(&names(3), &apart, 0.85, 0.5).unwrap();
     assert_eq!(warnings.len(), 2);
-    assert!(warnings[0].to_string().contains("far from person 0's others"), "{}", warnings[0]);
+    assert!(warnings[0].to_string().contains("far from person 0's others (-0.000)"), "{}", warnings[0]);
     // Two people with one template each, the same picture.
     let twins = [templates[0], Template { person: 1, ..templates[1] }];
     assert_eq!(template_warnings(&names(3), &twins, 0.85, 0.5).unwrap().len(), 2);

@@ -67,18 +67,21 @@ impl fmt::Display for Warning {
                 write!(f, "look at the look-alikes")
             }
             Self::LookAlikes { a, b, visits, highest } => {
-                write!(f, "{a} and {b} look alike: {visits} visits of one come near the other, up to {highest:.3}")
+                let visits = if *visits == 1 { "a visit".to_owned() } else { format!("{visits} visits") };
+                write!(f, "{a} and {b} look alike: in {visits} one is near the other, up to {highest:.3}")
             }
             Self::HardlyRecognised { person, visits, named } => {
                 write!(f, "{person} is named in {named} of {visits} visits only: enroll more or better pictures")
             }
             Self::Template { person, template, own, nearer_to, other } => {
-                write!(f, "template {template} of {person} ")?;
+                let own = own.map_or("there are none".to_owned(), |own| format!("{own:.3}"));
+                let other = other.unwrap_or_default();
                 match nearer_to {
-                    Some(name) => write!(f, "is nearer to {name} ({:.3})", other.unwrap_or_default())?,
-                    None => write!(f, "is far from {person}'s others")?,
+                    Some(name) => {
+                        write!(f, "{template} is nearer to {name} ({other:.3}) than to {person}'s others ({own})")
+                    }
+                    None => write!(f, "{template} is far from {person}'s others ({own})"),
                 }
-                own.map_or(Ok(()), |own| write!(f, "; the cosine with {person}'s others is {own:.3}"))
             }
         }
     }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::Answer::{Class, Missed, Rejected};
+use super::Answer::{Class, Missed};
 use super::{Answer, Confusion, RejectPoint, confusions, reject_curve};
 use crate::metrics::MetricError;
 
@@ -13,13 +13,12 @@ fn near(a: f64, b: f64) {
 }
 
 #[test]
-fn without_a_reject_option() {
+fn rates_by_hand() {
     // Three of 0: two right, one called 1; two of 1: one right, one called 0; class 2 has no probe and no name.
     let answers = [(0, Class(0)), (0, Class(0)), (0, Class(1)), (1, Class(1)), (1, Class(0))];
     let confusion = Confusion::new(names(3), &answers).unwrap();
     assert_eq!(confusion.counts, [[2, 1, 0], [1, 1, 0], [0, 0, 0]]);
     assert_eq!((confusion.recognition().rate, confusion.false_recognition().rate), (0.6, 0.4));
-    assert_eq!(confusion.reliability().unwrap().rate, 0.6);
     let classes = confusion.per_class();
     assert_eq!((classes[0].precision, classes[0].recall), (Some(2.0 / 3.0), Some(2.0 / 3.0)));
     assert_eq!((classes[1].precision, classes[1].recall), (Some(0.5), Some(0.5)));
@@ -32,27 +31,21 @@ fn without_a_reject_option() {
 }
 
 #[test]
-fn rejected_and_missed_probes_are_neither_right_nor_falsely_named() {
-    let answers = [(0, Class(0)), (0, Rejected), (0, Missed), (1, Class(0)), (1, Rejected)];
+fn missed_probes_are_neither_right_nor_falsely_named() {
+    let answers = [(0, Class(0)), (0, Missed), (0, Missed), (1, Class(0)), (1, Missed)];
     let confusion = Confusion::new(names(2), &answers).unwrap();
-    let rates = [confusion.recognition(), confusion.false_recognition(), confusion.rejection(), confusion.missing()];
-    assert_eq!(rates.map(|p| p.events), [1, 1, 2, 1]);
+    let rates = [confusion.recognition(), confusion.false_recognition(), confusion.missing()];
+    assert_eq!(rates.map(|p| p.events), [1, 1, 3]);
     assert!(rates.iter().all(|p| p.trials == 5));
-    assert_eq!(confusion.reliability().unwrap().rate, 0.5);
     let classes = confusion.per_class();
     assert_eq!((classes[0].probes, classes[0].recall, classes[0].precision), (3, Some(1.0 / 3.0), Some(0.5)));
     // Of class 1 nobody was named right, and nobody was given its name: precision counts as 0 in the mean.
     assert_eq!((classes[1].recall, classes[1].precision), (Some(0.0), None));
     near(confusion.averages().precision, 0.25);
-    let silent = Confusion::new(names(1), &[(0, Rejected)]).unwrap();
-    assert_eq!(silent.reliability(), None);
 }
 
 #[test]
-fn the_reject_option() {
-    assert_eq!(Answer::with_reject(3, 0.5, 0.5), Class(3));
-    assert_eq!(Answer::with_reject(3, 0.49, 0.5), Rejected);
-    assert_eq!(Answer::with_reject(3, f64::NAN, 0.5), Rejected);
+fn the_curve_by_hand() {
     let probes = [(0, Some((0, 0.9))), (1, Some((0, 0.7))), (1, Some((1, 0.7))), (1, None)];
     let point = |threshold, recognition, false_recognition| RejectPoint { threshold, recognition, false_recognition };
     assert_eq!(reject_curve(&probes).unwrap(), [point(0.9, 0.25, 0.0), point(0.7, 0.5, 0.25)]);
@@ -71,15 +64,15 @@ fn bad_input_is_named() {
 }
 
 fn answers() -> impl Strategy<Value = Vec<(usize, Answer)>> {
-    let answer = prop_oneof![6 => (0_usize..4).prop_map(Class), 1 => Just(Rejected), 1 => Just(Missed)];
+    let answer = prop_oneof![6 => (0_usize..4).prop_map(Class), 1 => Just(Missed)];
     prop::collection::vec((0_usize..4, answer), 1..80)
 }
 
 proptest! {
     #[test]
-    fn the_four_rates_make_one(answers in answers()) {
+    fn the_three_rates_make_one(answers in answers()) {
         let c = Confusion::new(names(4), &answers).unwrap();
-        let sum: usize = [c.recognition(), c.false_recognition(), c.rejection(), c.missing()].iter().map(|p| p.events).sum();
+        let sum: usize = [c.recognition(), c.false_recognition(), c.missing()].iter().map(|p| p.events).sum();
         prop_assert_eq!(sum, answers.len());
         prop_assert_eq!(c.per_class().iter().map(|class| class.probes).sum::<usize>(), answers.len());
         prop_assert_eq!(c.per_class().iter().map(|class| class.correct).sum::<usize>(), c.recognition().events);

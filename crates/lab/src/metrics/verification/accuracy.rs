@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Pairs, Scale, Sides, below};
+use super::{Pair, Pairs, Scale, Sides, below};
 use crate::metrics::error::MetricError;
 use crate::metrics::statistics::{Proportion, Spread};
 
@@ -54,8 +54,8 @@ pub struct BestAccuracy {
 
 impl ThresholdPolicy {
     /// The values that the thresholds of this policy are compared with.
-    fn sides(self, pairs: &Pairs, keep: impl Fn(usize) -> bool) -> Sides {
-        let kept = pairs.pairs.iter().filter(|pair| keep(pair.fold));
+    fn sides(self, pairs: &[Pair], keep: impl Fn(usize) -> bool) -> Sides {
+        let kept = pairs.iter().filter(|pair| keep(pair.fold));
         Sides::of(kept, |score| match self {
             Self::Scores => score + 0.0,
             Self::LfwGrid(scale) => scale.squared_distance(score),
@@ -99,9 +99,10 @@ impl Pairs {
     pub fn accuracy(&self, policy: ThresholdPolicy) -> Result<Accuracy, MetricError> {
         let mut folds = Vec::new();
         for fold in self.folds()? {
-            let threshold = policy.best(&policy.sides(self, |other| other != fold))?;
-            let correct = policy.correct(&policy.sides(self, |own| own == fold), threshold);
-            let size = self.pairs.iter().filter(|pair| pair.fold == fold).count();
+            let pairs = self.tried(fold);
+            let threshold = policy.best(&policy.sides(pairs, |other| other != fold))?;
+            let correct = policy.correct(&policy.sides(pairs, |own| own == fold), threshold);
+            let size = pairs.iter().filter(|pair| pair.fold == fold).count();
             folds.push(FoldAccuracy { fold, threshold, correct: Proportion::of(correct, size) });
         }
         let rates: Vec<f64> = folds.iter().map(|fold| fold.correct.rate).collect();
@@ -114,7 +115,7 @@ impl Pairs {
     /// # Errors
     /// None that [`Pairs::new`] lets through.
     pub fn best_accuracy(&self, policy: ThresholdPolicy) -> Result<BestAccuracy, MetricError> {
-        let sides = policy.sides(self, |_| true);
+        let sides = policy.sides(&self.pairs, |_| true);
         let threshold = policy.best(&sides)?;
         let correct = Proportion::of(policy.correct(&sides, threshold), self.pairs.len());
         Ok(BestAccuracy { threshold, correct })

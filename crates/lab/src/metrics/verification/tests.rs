@@ -95,6 +95,37 @@ fn val_without_a_threshold_that_reaches_the_rate_accepts_nobody() {
 }
 
 #[test]
+fn scores_that_depend_on_the_fold_that_is_tried() {
+    // When fold 0 is tried, fold 1 is parted by 0.6 and fold 0 scores 0.7 and 0.1; when fold 1 is tried, fold 0 is
+    // parted by 0.3, and fold 1 scores 0.2 and 0.4: both wrong.
+    let by_fold = [[0.7, 0.1, 0.6, 0.5], [0.3, 0.0, 0.2, 0.4]];
+    let list = [(true, 0), (false, 0), (true, 1), (false, 1)];
+    let list: Vec<Pair> = list.map(|(same, fold)| Pair { same, fold, score: None }).to_vec();
+    let pairs = Pairs::fitted(list.clone(), |index, fold| Some(by_fold[fold][index])).unwrap();
+    let accuracy = pairs.accuracy(SCORES).unwrap();
+    let found: Vec<_> = accuracy.folds.iter().map(|fold| (fold.threshold, fold.correct.rate)).collect();
+    assert_eq!(found, [(0.6, 1.0), (0.3, 0.0)]);
+    // Together each pair has the score of its own fold: 0.7 and 0.2 against 0.1 and 0.4.
+    let own: Vec<f64> = pairs.pairs().iter().filter_map(|pair| pair.score).collect();
+    assert_eq!((own, pairs.auc()), (vec![0.7, 0.1, 0.2, 0.4], 0.75));
+    let nan = Pairs::fitted(list, |index, fold| Some(if (index, fold) == (2, 0) { f64::NAN } else { 0.0 }));
+    assert_eq!(nan.unwrap_err().to_string(), "pair 2: the score is NaN, which is no finite number");
+}
+
+#[test]
+fn val_takes_the_scores_of_the_fold_that_is_tried() {
+    // Squared distances when fold 0 is tried: the other fold's different pairs .4 and 1; when fold 1 is: .5 and .75.
+    let by_fold = [[0.3, 0.2, 0.9, 0.1, 0.4, 1.0], [0.3, 0.5, 0.75, 0.5, 0.2, 0.9]];
+    let kinds = [(true, 0), (false, 0), (false, 0), (true, 1), (false, 1), (false, 1)];
+    let list = kinds.map(|(same, fold)| Pair { same, fold, score: None }).to_vec();
+    let pairs = Pairs::fitted(list, |index, fold| Some(1.0 - by_fold[fold][index] / 2.0)).unwrap();
+    let val = pairs.val_at_far(0.5, Scale::Cosine).unwrap();
+    // One of two passes up to the second one's distance.
+    let found: Vec<_> = val.folds.iter().map(|fold| (fold.threshold, fold.val, fold.far)).collect();
+    assert_eq!(found, [(1.0, 1.0, 1.0), (0.75, 1.0, 0.5)]);
+}
+
+#[test]
 fn tar_at_far_by_hand() {
     let different: Vec<f64> = (0..20).map(|i| f64::from(i) / 20.0).collect();
     let pairs = pairs(&[(&[0.97, 0.93, 0.86, 0.1], &different)]);
@@ -225,6 +256,15 @@ proptest! {
         prop_assert_eq!(a.tar_at_far(0.5), b.tar_at_far(0.5));
         prop_assert_eq!(a.val_at_far(0.5, Scale::Cosine), b.val_at_far(0.5, Scale::Cosine));
         prop_assert_eq!((a.scores(true), a.scores(false)), (b.scores(true), b.scores(false)));
+    }
+
+    #[test]
+    fn scores_that_do_not_depend_on_the_fold_are_plain_ones(list in any_pairs()) {
+        let plain = Pairs::new(list.clone()).unwrap();
+        let fitted = Pairs::fitted(list.clone(), |index, _| list[index].score).unwrap();
+        prop_assert_eq!(plain.accuracy(SCORES), fitted.accuracy(SCORES));
+        prop_assert_eq!(plain.val_at_far(0.5, Scale::Cosine), fitted.val_at_far(0.5, Scale::Cosine));
+        prop_assert_eq!(plain.pairs(), fitted.pairs());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Pairs, Scale, Sides, below};
+use super::{Pair, Pairs, Scale, Sides, below};
 use crate::metrics::error::MetricError;
 use crate::metrics::rate::{Evidence, allowance};
 use crate::metrics::statistics::Spread;
@@ -48,8 +48,8 @@ struct Part {
 }
 
 impl Part {
-    fn of(pairs: &Pairs, scale: Scale, keep: impl Fn(usize) -> bool) -> Result<Self, MetricError> {
-        let kept = || pairs.pairs.iter().filter(|pair| keep(pair.fold));
+    fn of(pairs: &[Pair], scale: Scale, keep: impl Fn(usize) -> bool) -> Result<Self, MetricError> {
+        let kept = || pairs.iter().filter(|pair| keep(pair.fold));
         let same = kept().filter(|pair| pair.same).count();
         let different = kept().count() - same;
         if same == 0 {
@@ -97,12 +97,12 @@ impl Pairs {
         let mut folds = Vec::new();
         let mut evidence = Evidence::Sound;
         for fold in self.folds()? {
-            let others = Part::of(self, scale, |other| other != fold)?;
+            let others = Part::of(self.tried(fold), scale, |other| other != fold)?;
             if allowance(asked, others.different, "different pairs in the other folds")?.evidence == Evidence::Weak {
                 evidence = Evidence::Weak;
             }
             let threshold = others.threshold(asked);
-            let own = Part::of(self, scale, |own| own == fold)?;
+            let own = Part::of(self.tried(fold), scale, |own| own == fold)?;
             folds.push(FoldVal { fold, threshold, val: own.val(threshold), far: own.far(threshold) });
         }
         let spread = |rate: fn(&FoldVal) -> f64| {

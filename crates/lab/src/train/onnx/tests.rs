@@ -4,6 +4,7 @@ use super::message::{Attribute, Node, Size, Tensor, ValueInfo};
 use super::*;
 use crate::train::baseline::{identity, random_projection};
 use crate::train::head::Dense;
+use crate::train::testing::people;
 
 fn small() -> Head {
     let dense = |inputs, outputs| Dense {
@@ -126,7 +127,7 @@ fn a_name_that_is_taken_gets_a_number() {
     let once = append(&embedder(OUTPUT, free(), 4).encode_to_vec(), &small()).unwrap();
     assert_eq!(once.output, "vectors_1");
     // A head behind a head.
-    let twice = append(&once.bytes, &random_projection(2, 2, 1).unwrap()).unwrap();
+    let twice = append(&once.bytes, &random_projection(&people(2, 1, 2, 1), 2, 1).unwrap()).unwrap();
     assert_eq!(twice.output, "vectors_2");
     let (_, graph) = model(&twice.bytes);
     let mut names: Vec<String> = nodes(&graph).into_iter().map(|node| node.name).collect();

@@ -1,0 +1,67 @@
+//! All figures of one method.
+
+use serde::Serialize;
+
+use crate::metrics::MetricError;
+use crate::metrics::statistics::Spread;
+use crate::metrics::verification::{
+    Accuracy, BestAccuracy, EqualError, Missed, OperatingPoint, Pairs, Scale, TarAtFar, ThresholdPolicy, Val,
+};
+
+/// False accept rates that are asked for, descending.
+const FARS: [f64; 6] = [0.1, 0.01, 0.001, 0.000_1, 0.000_01, 0.000_001];
+
+/// The false accept rate at which the validation rate is given.
+pub(super) const VAL_FAR: f64 = 0.001;
+
+/// What the pairs show of one method. Where a figure cannot be had, the reason stands in its place.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    /// The detector and the embedder.
+    pub name: String,
+    /// Pairs in which no face was found, or a picture could not be read: they count as errors.
+    pub missed: Missed,
+    /// Thresholds from the scores of the other folds.
+    pub accuracy: Result<Accuracy, String>,
+    /// Thresholds from LFW's grid on the other folds.
+    pub accuracy_on_grid: Result<Accuracy, String>,
+    /// With the threshold chosen on all pairs: flattering.
+    pub best: BestAccuracy,
+    /// Validation rate.
+    pub val: Result<Val, String>,
+    /// True accept rates by the false accept rate that was asked for.
+    pub tar: Vec<(f64, Result<TarAtFar, String>)>,
+    /// No false accept at all.
+    pub without_false_accept: OperatingPoint,
+    /// Area under the ROC curve.
+    pub auc: f64,
+    /// Equal error rate.
+    pub equal_error: EqualError,
+    /// Scores of the same person.
+    pub same: Option<Spread>,
+    /// Scores of different people.
+    pub different: Option<Spread>,
+}
+
+/// All figures of the pairs.
+///
+/// # Errors
+/// When the pairs show nothing at all.
+pub fn measure(name: &str, pairs: &Pairs) -> Result<Measured, MetricError> {
+    let refused = |error: MetricError| error.to_string();
+    let tar = |far: &f64| (*far, pairs.tar_at_far(*far).map_err(refused));
+    Ok(Measured {
+        name: name.to_owned(),
+        missed: pairs.missed(),
+        accuracy: pairs.accuracy(ThresholdPolicy::Scores).map_err(refused),
+        accuracy_on_grid: pairs.accuracy(ThresholdPolicy::LfwGrid(Scale::Cosine)).map_err(refused),
+        best: pairs.best_accuracy(ThresholdPolicy::Scores)?,
+        val: pairs.val_at_far(VAL_FAR, Scale::Cosine).map_err(refused),
+        tar: FARS.iter().map(tar).collect(),
+        without_false_accept: pairs.tar_at_false_accepts(0),
+        auc: pairs.auc(),
+        equal_error: pairs.equal_error(),
+        same: pairs.scores(true),
+        different: pairs.scores(false),
+    })
+}
