@@ -150,16 +150,28 @@ fn embed(arguments: &ModelArguments, run: Run, data: (&Path, &[String])) -> anyh
 
 #[cfg(test)]
 mod tests {
-    use super::{library_version, with_files};
+    use sightline_infer::{DetectorConfig, Device, ModelStore, Runtime};
+
+    use super::{library_version, noted};
+    use crate::faces::{Choice, Models};
     use crate::report::Run;
 
     #[test]
-    fn every_file_of_a_model_is_noted_once() {
-        let one = [("c.onnx", "aa".to_owned())];
-        let three = ["p", "r", "o"].map(|file| (file, format!("{file}{file}")));
-        let run = with_files(with_files(with_files(Run::start("x", "1"), "c", &one), "m", &three), "c", &one);
-        let models: Vec<String> = run.models.iter().map(|model| format!("{} {}", model.name, model.sha256)).collect();
-        assert_eq!(models, ["c aa", "m/p pp", "m/r rr", "m/o oo"]);
+    fn a_run_notes_every_file_once_and_the_library() {
+        let models = Models {
+            runtime: Runtime::load(Some(&sightline_testkit::onnxruntime().unwrap()), Device::Cpu, 1).unwrap(),
+            store: ModelStore::new(&sightline_testkit::cache_dir().join("models"), None).unwrap(),
+            detector: DetectorConfig::new("mtcnn"),
+            embedder: "dlib".to_owned(),
+            choice: Choice::Central,
+            flip: false,
+        };
+        let run = noted(Run::start("x", "1"), &models, &["mtcnn", "dlib", "mtcnn"]).unwrap();
+        let names: Vec<&str> = run.models.iter().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, ["mtcnn/mtcnn_pnet.onnx", "mtcnn/mtcnn_rnet.onnx", "mtcnn/mtcnn_onet.onnx", "dlib"]);
+        assert!(run.models.iter().all(|model| model.sha256.len() == 64), "{:?}", run.models);
+        assert_eq!(run.models[3].sha256, models.store.embedder("dlib").unwrap().files[0].sha256);
+        assert!(run.versions["onnxruntime"].starts_with("1."), "{:?}", run.versions);
     }
 
     #[test]

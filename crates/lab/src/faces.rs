@@ -139,31 +139,29 @@ pub fn embed(
         let paths: Vec<PathBuf> = batch.iter().map(|index| root.join(&files[*index])).collect();
         Ok(batch.iter().copied().zip(worker.embed(&paths)?).collect())
     };
-    parallel::each(
-        missing.chunks(BATCH),
-        threads,
-        || Worker::open(models),
-        work,
-        |batch| {
-            progress.advance(batch.len() as u64);
-            for (index, outcome) in batch {
-                // Why a picture cannot be used may be mended without the picture being changed.
-                if !matches!(outcome, Outcome::Unusable(_)) {
-                    kept.keep(&root.join(&files[index]), "", &outcome)?;
-                }
-                outcomes[index] = Some(outcome);
+    let keep = |batch: Vec<(usize, Outcome)>| -> Result<(), FacesError> {
+        let pictures = batch.len() as u64;
+        for (index, outcome) in batch {
+            // Why a picture cannot be used may be mended without the picture being changed.
+            if !matches!(outcome, Outcome::Unusable(_)) {
+                kept.keep(&root.join(&files[index]), "", &outcome)?;
             }
-            Ok::<(), FacesError>(())
-        },
-    )?;
+            outcomes[index] = Some(outcome);
+        }
+        progress.advance(pictures);
+        Ok(())
+    };
+    parallel::each(missing.chunks(BATCH), threads, || Worker::open(models), work, keep)?;
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// Everything that the vectors depend on, aside from the pictures.
+/// Everything that the vectors depend on, aside from the pictures: weights, manifests, and what was asked for.
 fn key(models: &Models) -> Result<String, InferError> {
-    let (detector, embedder) = (models.store.verify(&models.detector.model)?, models.store.verify(&models.embedder)?);
-    let flip = if models.flip { " flip" } else { "" };
-    Ok(format!("{detector} {embedder} {:?} {:?}{flip}", models.detector, models.choice))
+    let mut key = format!("{:?} {:?} {}", models.detector, models.choice, if models.flip { "flip" } else { "" });
+    for id in [&models.detector.model, &models.embedder] {
+        key += &format!(" {} {:?}", models.store.verify(id)?, models.store.get(id)?);
+    }
+    Ok(key)
 }
 
 /// The networks of one thread.
@@ -237,10 +235,10 @@ fn mirrored(image: &RgbImage) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
-    use sightline_infer::Detection;
+    use sightline_infer::{Detection, DetectorConfig, Device, ModelStore, Runtime};
     use sightline_vision::{Point, Rect, RgbImage};
 
-    use super::{Choice, cosine, mirrored};
+    use super::{Choice, Models, cosine, key, mirrored};
 
     fn face(x1: f32, y1: f32, x2: f32, y2: f32) -> Detection {
         Detection { bbox: Rect::new(x1, y1, x2, y2), score: 0.9, landmarks: [Point { x: x1, y: y1 }; 5] }
@@ -255,6 +253,37 @@ mod tests {
         assert_eq!(Choice::Central.of(&[face(175.0, 125.0, 175.0, 175.0)], (250, 250)).map(|f| f.score), Some(0.9));
         assert_eq!(Choice::Central.of(&[face(200.0, 125.0, 200.0, 177.0)], (250, 250)), None);
         assert_eq!(Choice::Largest.of(&[], (250, 250)), None);
+    }
+
+    #[test]
+    fn other_settings_and_other_manifests_give_other_vectors() {
+        let (folder, weights) = (tempfile::tempdir().unwrap(), sightline_testkit::cache_dir().join("models"));
+        let models = Models {
+            runtime: Runtime::load(Some(&sightline_testkit::onnxruntime().unwrap()), Device::Cpu, 1).unwrap(),
+            store: ModelStore::new(&weights, None).unwrap(),
+            detector: DetectorConfig::new("centerface"),
+            embedder: "dlib".to_owned(),
+            choice: Choice::Central,
+            flip: false,
+        };
+        // The same weights, read otherwise.
+        let mut manifest = models.store.get("centerface").unwrap().clone();
+        manifest.detector.as_mut().unwrap().threshold = Some(0.9);
+        std::fs::write(folder.path().join("own.toml"), manifest.to_text().unwrap()).unwrap();
+        let others = [
+            Models { store: ModelStore::new(&weights, Some(folder.path())).unwrap(), ..models.clone() },
+            Models { detector: DetectorConfig { width: Some(320), ..models.detector.clone() }, ..models.clone() },
+            Models { detector: DetectorConfig::new("mtcnn"), ..models.clone() },
+            Models { embedder: "facenet".to_owned(), ..models.clone() },
+            Models { choice: Choice::Largest, ..models.clone() },
+            Models { flip: true, ..models.clone() },
+        ];
+        let mut keys: Vec<String> =
+            std::iter::once(&models).chain(&others).map(|models| key(models).unwrap()).collect();
+        assert_eq!(keys[0], key(&models.clone()).unwrap());
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 1 + others.len());
     }
 
     #[test]

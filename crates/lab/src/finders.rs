@@ -165,7 +165,10 @@ impl Finders {
         let settings = match name {
             HAAR => format!("{:?}", self.haar(purpose)),
             SEETAFACE => format!("{:?}", self.seeta(purpose)),
-            _ => format!("{:?} {}", self.network(name, purpose)?, self.config.device),
+            _ => {
+                let (config, manifest) = (self.network(name, purpose)?, self.store.detector(name)?);
+                format!("{config:?} {} {manifest:?}", self.config.device)
+            }
         };
         Ok(format!("{} {settings}", finder.model_id()))
     }

@@ -61,6 +61,8 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
     /// When the file cannot be made or read.
     pub fn open(folder: Option<&Path>, kind: &str, key: &str) -> Result<Self, KeepError> {
         let Some(folder) = folder else { return Ok(Self { known: HashMap::new(), file: None }) };
+        // Another version may see pictures in another way.
+        let key = format!("{} {key}", env!("CARGO_PKG_VERSION"));
         let sum: String = Sha256::digest(key).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let path = folder.join(format!("{kind}-{sum}.jsonl"));
         let failed = |source| KeepError { path: path.clone(), source };

@@ -9,16 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sightline_ingest::{Ending, PicturesConfig, Source, pictures};
-use sightline_vision::{Picture, Planes, RgbImage, decode_still};
+use sightline_vision::{Picture, Planes, RgbImage};
 use sightline_wire::Stamp;
 use thiserror::Error;
 
+use crate::crops;
 use crate::dataset::EXTENSIONS;
 use crate::progress::Progress;
 use files::{VIDEOS, ends, file_of, frame_name, walk};
-
-/// Most pixels of a picture; checked before it is decoded.
-const PIXEL_LIMIT: u64 = 100_000_000;
 
 /// Why there is nothing to look at.
 #[derive(Debug, Error)]
@@ -127,10 +125,7 @@ impl Coming {
     /// Why there is none.
     pub fn open(self) -> Result<Shown, String> {
         match self {
-            Self::Still(path) => {
-                let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
-                decode_still(&bytes, PIXEL_LIMIT).map(Shown::Still).map_err(|error| error.to_string())
-            }
+            Self::Still(path) => crops::read(&path).map(Shown::Still).map_err(|missing| missing.to_string()),
             Self::Frame(planes) => Ok(Shown::Frame(planes)),
             Self::Lost(reason) => Err(reason),
         }

@@ -49,8 +49,7 @@ impl Progress {
     }
 
     /// Plain lines to `out`, as they go to standard error when that is no terminal.
-    #[must_use]
-    pub fn lines(what: &str, pieces: Option<u64>, done: u64, out: Box<dyn Write + Send>) -> Self {
+    fn lines(what: &str, pieces: Option<u64>, done: u64, out: Box<dyn Write + Send>) -> Self {
         let now = Instant::now();
         let lines = Lines { what: what.to_owned(), pieces, already: done, done, started: now, told: now, out };
         Self { shown: Shown::Lines(Mutex::new(lines)) }

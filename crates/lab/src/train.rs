@@ -1,8 +1,8 @@
 //! Heads over a frozen embedder: trained with triplets or as a classifier, compared with what needs no training, written as ONNX.
 //!
 //! [`FeatureSet`] takes vectors and people, [`Trainer`] and [`ClassifierTrainer`] learn from it, [`compare`] holds the result
-//! against principal components and random projections on people that none of them has seen, [`export`] and [`append`]
-//! write the [`Head`].
+//! against principal components and random projections on people that none of them has seen, [`append`] makes a model of the
+//! [`Head`].
 
 mod adam;
 mod baseline;
@@ -32,6 +32,6 @@ pub use error::TrainError;
 pub use features::{FeatureSet, Sample};
 pub use head::{Dense, Head};
 pub use metric::{Embedded, PairScores, Rates};
-pub use onnx::{Combined, INPUT, OUTPUT, append, export};
+pub use onnx::{Combined, append};
 pub use trainer::{ClassifierTrainer, EpochReport, Outcome, StepReport, Trainer};
-pub use triplet::{Distances, Selected, Selection, Triplet};
+pub use triplet::Selection;

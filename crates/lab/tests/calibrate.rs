@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 use sightline_testkit::shared_or_skip;
@@ -18,14 +18,15 @@ const PEOPLE: [&str; 7] = [
     "Tony_Blair",
 ];
 
-fn lab(words: &[&str]) -> Output {
+fn lab(words: &[&str]) -> Command {
     let library = sightline_testkit::onnxruntime().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-lab"));
-    command.arg("calibrate").args(words).arg("--no-cache").env("ORT_DYLIB_PATH", library).output().unwrap()
+    command.arg("calibrate").args(words).env("ORT_DYLIB_PATH", library);
+    command
 }
 
 fn fails(words: &[&str]) -> String {
-    let output = lab(words);
+    let output = lab(words).arg("--no-cache").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{words:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -45,6 +46,13 @@ fn file_under(root: &Path, person: &str, files: &[PathBuf]) {
     for file in files {
         std::fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
     }
+}
+
+/// Lines of what is kept of a kind.
+fn kept_lines(folder: &Path, kind: &str) -> usize {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of_kind = files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with(kind));
+    of_kind.map(|file| std::fs::read_to_string(file).unwrap().lines().count()).sum()
 }
 
 /// The pipeline's own check of the piece of configuration, where the pipeline is built.
@@ -71,12 +79,20 @@ fn thresholds_from_people_and_a_misfiled_picture() {
     let root = data.path().to_str().unwrap();
     let rate = ["--false-accept-rate", "0.1"];
     let files = ["--json", &results, "--html", &page, "--write", &fragment];
-    let output = lab(&[&[root][..], &rate, &files].concat());
+    // What the pictures show is kept, in a cache of the test's own.
+    let cache = out.path().join("cache");
+    std::fs::create_dir(&cache).unwrap();
+    std::os::unix::fs::symlink(sightline_testkit::cache_dir().join("models"), cache.join("models")).unwrap();
+    let run = || lab(&[&[root][..], &rate, &files].concat()).env("SIGHTLINE_CACHE", &cache).output().unwrap();
+    let output = run();
     let (table, beside) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{beside}");
     assert!(beside.contains("Somebody has one picture"), "{beside}");
-    let results: Value = serde_json::from_str(&std::fs::read_to_string(&results).unwrap()).unwrap();
-    let results = &results["results"];
+    let read = || -> Value { serde_json::from_str(&std::fs::read_to_string(&results).unwrap()).unwrap() };
+    let results = &read()["results"];
+    assert!(run().status.success());
+    assert_eq!(results, &read()["results"], "the same again from what was kept");
+    assert_eq!(kept_lines(&cache.join("lab"), "quality"), 72, "each picture was looked at once");
     // Ten or eleven pictures, a few of them turned too far, are three visits and some templates; the single picture is one that only a
     // stranger can have.
     assert_eq!(results["made"], serde_json::json!({"visits": 22, "shorter": 1, "of_strangers_only": 1}));

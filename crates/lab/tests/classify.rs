@@ -99,7 +99,7 @@ fn the_reference_s_split_gives_the_reference_s_accuracies() {
     );
     let models: Vec<&str> =
         results["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
-    assert_eq!(models, ["facenet", "mtcnn"]);
+    assert!(models.contains(&"facenet") && models.iter().any(|name| name.starts_with("mtcnn")), "{models:?}");
     let page = std::fs::read_to_string(page).unwrap();
     // A heat map of each method, and a section of confusions of each that makes mistakes.
     for name in methods.split(',') {
@@ -160,6 +160,13 @@ fn what_cannot_be_classified_says_why() {
     let root = two.path().to_str().unwrap();
     let told = fails(&[root, "--methods", "eigenfaces,lpbh"]);
     assert!(told.contains("lpbh is none of eigenfaces") && told.contains("facenet"), "{told}");
+    // What is typed wrongly.
+    for (words, part) in [(["--embedder", "dlib"], "--methods dlib,dlib-svm"), (["--least", "1"], "not in 2..")] {
+        let output = lab(&[&[root][..], &words].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && told.contains(part), "{told}");
+    }
+    assert!(fails(&[root, "--split", "no/split.json"]).contains("no/split.json: No such file"));
     // One training picture of somebody: machines cannot be tuned, the others do their work.
     let (table, beside) = succeeds(&[root, "--methods", "eigenfaces-svm,eigenfaces"]);
     assert!(beside.contains("eigenfaces-svm: Hugo_Chavez has one training sample") && beside.contains("--least 3"));

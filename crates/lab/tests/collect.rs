@@ -85,8 +85,8 @@ fn visits_of_one_man_go_to_one_folder_run_after_run() {
     let folder = TempDir::new().unwrap();
     let (out, report) = (folder.path().join("people"), folder.path().join("report.json"));
     let page = folder.path().join("report.html");
-    let more = ["--json", report.to_str().unwrap(), "--html", page.to_str().unwrap()];
-    succeeds(&clip_path("cap12_edit"), &out, &more);
+    let more = ["--fps", "2.5", "--json", report.to_str().unwrap(), "--html", page.to_str().unwrap()];
+    let said = succeeds(&clip_path("cap12_edit"), &out, &more);
     let first = lines(&out);
     for line in &first {
         assert!(line["file"].as_str().unwrap().starts_with("person-001/person-001_"), "{line}");
@@ -95,16 +95,22 @@ fn visits_of_one_man_go_to_one_folder_run_after_run() {
     let told: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
     let results = &told["results"];
     assert_eq!((&told["complete"], &results["decoded"]), (&Value::Bool(true), &Value::from(1337)));
-    assert_eq!(results["frames"], 268);
-    assert!(number(&results["faces"]) >= 260.0, "{results}");
+    assert_eq!(results["frames"], 134);
+    assert!(number(&results["faces"]) >= 130.0, "{results}");
+    // The counter, at its end.
+    let (faces, saved) = (&results["faces"], first.len());
+    assert!(
+        said.contains(&format!("{faces} faces, {saved} visits, {saved} pictures saved; frames: 134 done in ")),
+        "{said}"
+    );
     assert_eq!(results["visits"].as_array().unwrap().len(), first.len());
     assert_eq!(results["files"].as_array().unwrap().len(), first.len());
     assert!(std::fs::read_to_string(&page).unwrap().contains("data:image/jpeg;base64"));
     // A person has put the right name to him; then he comes again, and somebody else.
     std::fs::rename(out.join("person-001"), out.join("alan")).unwrap();
-    let said = succeeds(&clip_path("cap13_edit2"), &out, &[]);
+    let said = succeeds(&clip_path("cap13_edit2"), &out, &more[..2]);
     assert!(said.contains("alan, 1 picture"), "{said}");
-    succeeds(&clip_path("franck"), &out, &[]);
+    succeeds(&clip_path("franck"), &out, &more[..2]);
     let dataset = Dataset::open(&out).unwrap();
     assert_eq!(dataset.classes(), ["alan", "person-002"]);
     assert!(dataset.skipped().is_empty() && dataset.counts()[0] > first.len());
@@ -118,7 +124,7 @@ fn visits_of_one_man_go_to_one_folder_run_after_run() {
 fn more_of_a_visit_and_whole_frames_on_request() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("people");
-    let more = ["--name", "Al an", "--every", "2", "--frames"];
+    let more = ["--name", "Al an", "--every", "2", "--fps", "2.5", "--frames"];
     succeeds(&clip_path("cap13_edit2"), &out, &more);
     let lines = lines(&out);
     // 30.6 seconds of one man.
@@ -161,7 +167,7 @@ fn ctrl_c_and_term_leave_a_whole_data_set() {
     let server = RtspProcess::start(&[("lobby".to_owned(), clip("cap12_edit").unwrap())]).unwrap();
     let started = ["INT", "TERM"].map(|signal| {
         let folder = TempDir::new().unwrap();
-        let more = ["--name", "alan", "--every", "1"];
+        let more = ["--name", "alan", "--every", "0.5"];
         let running = in_background(&command(&server.url("lobby"), folder.path(), &more)).spawn().unwrap();
         (signal, folder, running)
     });
@@ -180,7 +186,7 @@ fn ctrl_c_and_term_leave_a_whole_data_set() {
 fn a_camera_that_goes_away_leaves_what_there_is() {
     let mut server = RtspProcess::start(&[("lobby".to_owned(), clip("cap12_edit").unwrap())]).unwrap();
     let folder = TempDir::new().unwrap();
-    let more = ["--name", "alan", "--every", "1"];
+    let more = ["--name", "alan", "--every", "0.5"];
     let mut running = in_background(&command(&server.url("lobby"), folder.path(), &more)).spawn().unwrap();
     until_there(&folder.path().join("alan/alan_0002.jpg"), &mut running);
     server.kill().unwrap();

@@ -2,7 +2,7 @@
 //! data.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use sightline_lab::rectangle::Rectangle;
 use sightline_lab::wider::{Detection, parse_results};
 use sightline_testkit::{cache_dir, shared_or_skip};
-use sightline_vision::{RgbImage, decode_still};
+use sightline_vision::{RgbImage, Subsampling, decode_still, encode_rgb};
 use tempfile::TempDir;
 
 /// Pictures, the models, and where results go.
@@ -50,6 +50,12 @@ impl Place {
         let link = self.at("data").join(name);
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         symlink(self.shared.join(file), link).unwrap();
+    }
+
+    /// Puts a small picture without a face before all others: the one on which speed is measured, where speed is not what is tested.
+    fn put_small(&self) {
+        let picture = encode_rgb(&RgbImage::filled(64, 64, [90; 3]), 90, Subsampling::Half).unwrap();
+        std::fs::write(self.at("data/0.jpg"), picture).unwrap();
     }
 
     fn command(&self, words: &[&str]) -> Output {
@@ -111,14 +117,16 @@ fn with<'a>(words: &[&'a str]) -> Vec<&'a str> {
     words.iter().copied().chain(QUICK).collect()
 }
 
-/// Landmarks and the rest of the reference are held against the library itself, in `sightline-infer`.
+/// Landmarks, large pictures and the rest of the reference are held against the library itself, in `sightline-infer`.
 #[test]
 fn mtcnn_finds_the_references_faces_for_every_setting() {
     let Some(place) = Place::new("detectors::mtcnn_finds_the_references_faces_for_every_setting", false) else {
         return;
     };
     let golden = golden(&place, "mtcnn.json");
-    let images = golden["images"].as_array().unwrap();
+    let images = golden["images"].as_array().unwrap().iter();
+    let images: Vec<&Value> = images.filter(|record| record["width"].as_u64() < Some(1000)).collect();
+    place.put_small();
     for (nth, record) in images.iter().enumerate() {
         // A lossless copy where there is one; a JPEG is decoded to the reference's very pixels.
         let file = record["file"].as_str().unwrap();
@@ -142,7 +150,8 @@ fn mtcnn_finds_the_references_faces_for_every_setting() {
             "--results",
             "found",
         ]));
-        let found = found(&place, "mtcnn");
+        let mut found = found(&place, "mtcnn");
+        assert_eq!(found.remove("0.jpg"), Some(vec![]));
         assert_eq!(found.len(), images.len());
         for (record, (picture, faces)) in images.iter().zip(&found) {
             let expected = &record["results"][name];
@@ -156,7 +165,7 @@ fn mtcnn_finds_the_references_faces_for_every_setting() {
             }
         }
     }
-    assert!(checked > 200, "{checked}");
+    assert!(checked > 90, "{checked}");
 }
 
 /// The floats of a file that `--crops` wrote.
@@ -186,7 +195,7 @@ fn mtcnn_cuts_the_references_crops() {
         let source = record["png"].as_str().map_or(format!("data/{file}"), |copy| format!("golden/{copy}"));
         place.put(&source, file);
     }
-    place.put("data/photos/noface/empty_room.jpg", "empty_room.jpg");
+    place.put_small();
     for margin in ["0", "32"] {
         for post_process in ["true", "false"] {
             let out = format!("{margin}-{post_process}");
@@ -216,36 +225,46 @@ fn mtcnn_cuts_the_references_crops() {
             }
         }
     }
-    assert!(!place.at("0-true/empty_room.jpg_1.npy").exists());
+    assert!(!place.at("0-true/0.jpg_1.npy").exists());
 }
 
 #[test]
 fn mtcnn_selects_the_references_faces() {
     let Some(place) = Place::new("detectors::mtcnn_selects_the_references_faces", false) else { return };
     let golden = golden(&place, "mtcnn.json");
-    let selections = golden["selection"].as_array().unwrap();
-    for selection in selections {
+    // Those on which the methods differ the most.
+    let selections = golden["selection"].as_array().unwrap().iter();
+    let selections: Vec<&Value> = selections
+        .filter(|one| {
+            ["photos/group/multiface.jpg", "photos/group/sample2.jpg"].contains(&one["file"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(selections.len(), 2);
+    for selection in &selections {
         let file = selection["file"].as_str().unwrap();
         place.put(&format!("data/{file}"), file);
     }
+    place.put_small();
     place.run(&with(&["--detectors", "mtcnn", "--crops", "all", "--keep-all"]));
-    let mut differ = 0;
-    for method in ["largest", "probability", "largest_over_threshold", "center_weighted_size"] {
-        for select_largest in ["true", "false"] {
-            let words = ["--selection-method", method, "--select-largest", select_largest, "--crops", "one"];
-            place.run(&with(&[&["--detectors", "mtcnn"], &words[..]].concat()));
-            for selection in selections {
-                let file = selection["file"].as_str().unwrap();
-                let winner = &selection["winners"][method][format!("select_largest_{select_largest}")];
-                let index = winner["index_in_default"].as_u64().unwrap();
-                let expected = npy(&place.at(&format!("all/{file}_{}.npy", index + 1)));
-                assert_eq!(npy(&place.at(&format!("one/{file}_1.npy"))), expected, "{file} {method} {select_largest}");
-                assert!(!place.at(&format!("one/{file}_2.npy")).exists());
-                differ += usize::from(index != 0);
-            }
+    let mut indices = BTreeSet::new();
+    for (method, words) in [
+        ("largest", &["--selection-method", "largest", "--select-largest", "false"][..]),
+        ("probability", &["--select-largest", "false"]),
+        ("largest_over_threshold", &["--selection-method", "largest_over_threshold"]),
+        ("center_weighted_size", &["--selection-method", "center_weighted_size"]),
+    ] {
+        place.run(&with(&[&["--detectors", "mtcnn", "--crops", "one"], words].concat()));
+        for selection in &selections {
+            let file = selection["file"].as_str().unwrap();
+            let winner = &selection["winners"][method]["select_largest_true"];
+            let index = winner["index_in_default"].as_u64().unwrap();
+            let expected = npy(&place.at(&format!("all/{file}_{}.npy", index + 1)));
+            assert_eq!(npy(&place.at(&format!("one/{file}_1.npy"))), expected, "{file} {method}");
+            assert!(!place.at(&format!("one/{file}_2.npy")).exists());
+            indices.insert(index);
         }
     }
-    assert!(differ > 0, "the methods select different faces");
+    assert!(indices.len() >= 4, "the methods select different faces: {indices:?}");
 }
 
 #[test]
@@ -360,10 +379,11 @@ fn for_a_curve_the_same_faces_are_found_and_more() {
     {
         place.put(&format!("data/photos/{file}"), name);
     }
+    place.put_small();
     place.run(&with(&["--results", "found"]));
     let names = ["mtcnn", "centerface", "yunet", "haar", "seetaface"];
     let in_use = names.map(|name| found(&place, name));
-    std::fs::write(place.at("truth.txt"), "a.jpg\n1\n0 0 9 9\nb.jpg\n0\nc.jpg\n0\n").unwrap();
+    std::fs::write(place.at("truth.txt"), "0.jpg\n0\na.jpg\n1\n0 0 9 9\nb.jpg\n0\nc.jpg\n0\n").unwrap();
     let (results, _, _) = place.run(&with(&["--results", "found", "--truth", "truth.txt"]));
     for ((name, in_use), one) in names.iter().zip(in_use).zip(results["detectors"].as_array().unwrap()) {
         let least = one["least_score"].as_f64().unwrap();
@@ -394,6 +414,7 @@ fn bad_data_and_words_are_said_clearly() {
         (&["--detectors", "hog"][..], "known are centerface, mtcnn, yunet, haar, seetaface"),
         (&["--detectors", "haar,mtcnn,haar"], "haar is given twice"),
         (&["--detectors", "yunet"], "none of the detectors can be used"),
+        (&["--detectors", "seetaface", "--seeta-model", "gone.bin"], "gone.bin is missing: `cargo xtask setup`"),
         (&["--fps", "0"], "--fps: 0 is not above 0"),
         (&["--threshold", "7"], "--threshold: 7 is not from 0 to 1"),
         (&["--truth", "gone.txt"], "gone.txt"),

@@ -26,18 +26,33 @@ pub(crate) enum Benchmark {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// CPU of the laboratory's embedding of a folder, against its detector and its embedder alone
+    #[command(disable_help_flag = true)]
+    Embed {
+        /// Go to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 pub(crate) fn run(cache: &Cache, benchmark: Benchmark) -> Result<()> {
     setup::run(cache)?;
-    tests::build_binaries(cache)?;
-    let bench =
-        |name: &str| Step::cargo(cache).args(["bench", "--locked", "--package", "sightline", "--bench", name, "--"]);
+    let bench = |package: &str, name: &str| {
+        Step::cargo(cache).args(["bench", "--locked", "--package", package, "--bench", name, "--"])
+    };
+    // Cargo runs a benchmark in the folder of its package.
+    let here = std::env::current_dir()?;
     match benchmark {
         Benchmark::Pipeline { arguments } => {
-            // Cargo runs a benchmark in the folder of its package.
-            bench("pipeline").arg("--relative-to").arg(std::env::current_dir()?).args(arguments).run()
+            tests::build_binaries(cache)?;
+            bench("sightline", "pipeline").arg("--relative-to").arg(here).args(arguments).run()
         }
-        Benchmark::Start { arguments } => bench("start").args(arguments).run(),
+        Benchmark::Start { arguments } => {
+            tests::build_binaries(cache)?;
+            bench("sightline", "start").args(arguments).run()
+        }
+        Benchmark::Embed { arguments } => {
+            bench("sightline-lab", "embed").arg("--relative-to").arg(here).args(arguments).run()
+        }
     }
 }

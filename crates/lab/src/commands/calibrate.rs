@@ -142,9 +142,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     run.finish();
     let tables = [tables::thresholds(&results), tables::shown(&results), tables::data(&results)];
-    for table in &tables {
-        table.print()?;
-    }
+    output::print(&tables)?;
     let warnings = results.warnings();
     for warning in warnings.iter().take(TOLD) {
         output::note(&format!("warning: {warning}"));

@@ -105,9 +105,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let results = Results { crop, people: split.classes.clone(), split, methods: measured };
     let tables = tables::all(&results);
-    for table in tables.printed() {
-        table.print()?;
-    }
+    output::print(&tables.printed())?;
     for refusal in results.refusals() {
         output::note(&refusal);
     }

@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Which, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "mtcnn,centerface,yunet,haar,seetaface")]
     pub detectors: Vec<String>,
-    /// The faces that there are, as in WIDER FACE's wider_face_val_bbx_gt.txt, by picture below DATA
+    /// The faces that there are, as in WIDER FACE's wider_face_val_bbx_gt.txt, by picture below DATA; frames as clip.mp4#12.400, in seconds
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
     /// Which of the faces count, by picture and number from 1; the others are neither found nor missed

@@ -59,19 +59,27 @@ fn names(option: &str, list: &str) -> anyhow::Result<Vec<String>> {
 /// # Errors
 /// When all fail, the reason of the first.
 pub(super) fn embed_each(methods: &[Method], run: Run, data: (&Path, &[String])) -> anyhow::Result<Embedded> {
+    each(methods, run, |method, run| embed(&method.models, run, data))
+}
+
+fn each(
+    methods: &[Method],
+    run: Run,
+    embed: impl Fn(&Method, Run) -> anyhow::Result<(Vec<Outcome>, Run)>,
+) -> anyhow::Result<Embedded> {
     let mut embedded = Embedded { done: Vec::new(), failed: Vec::new(), run };
     let mut first = None;
     for method in methods {
         if methods.len() > 1 {
             output::note(&format!("{}:", method.name));
         }
-        match embed(&method.models, embedded.run.clone(), data) {
+        match embed(method, embedded.run.clone()) {
             Ok((outcomes, run)) => {
                 embedded.run = run;
                 embedded.done.push((method.clone(), outcomes));
             }
             Err(error) => {
-                embedded.failed.push(format!("{}: {error:#}", method.name));
+                embedded.failed.push(format!("{}: {}", method.name, output::in_words(&error)));
                 first.get_or_insert(error);
             }
         }
@@ -82,15 +90,40 @@ pub(super) fn embed_each(methods: &[Method], run: Run, data: (&Path, &[String]))
     for failure in &embedded.failed {
         output::note(failure);
     }
-    // Several methods share a model.
-    embedded.run.models.sort_by(|a, b| a.name.cmp(&b.name));
-    embedded.run.models.dedup();
     Ok(embedded)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use anyhow::bail;
+    use clap::Parser as _;
+
+    use super::{Method, each, names};
+    use crate::commands::ModelArguments;
+    use crate::faces::Outcome;
+    use crate::report::Run;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        models: ModelArguments,
+    }
+
+    #[test]
+    fn a_method_that_fails_leaves_the_others() {
+        let models = Line::parse_from(["lab"]).models;
+        let methods = ["good", "bad"].map(|name| Method { name: name.to_owned(), models: models.clone() });
+        let embed = |method: &Method, run: Run| match method.name.as_str() {
+            "good" => Ok((vec![Outcome::NoFace], run.model("good", "ab"))),
+            _ => bail!("no face at all"),
+        };
+        let run = || Run::start("test", "1");
+        let embedded = each(&methods, run(), embed).unwrap();
+        assert_eq!(embedded.failed, ["bad: no face at all"]);
+        assert_eq!((embedded.done.len(), embedded.done[0].0.name.as_str(), embedded.run.models.len()), (1, "good", 1));
+        let failed = each(&methods[1..], run(), embed).map(|_| ()).unwrap_err();
+        assert_eq!(failed.to_string(), "no face at all");
+    }
 
     #[test]
     fn lists_have_commas_and_no_name_twice() {

@@ -80,9 +80,8 @@ pub struct Results {
 /// What is wrong with the data or the models, and what to do.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run = Run::start("verify", env!("CARGO_PKG_VERSION")).settings(arguments)?;
-    // By its whole path a picture is known again, however the folder was named before.
-    let data = std::path::absolute(&arguments.data)?;
-    let (located, left_out) = read(&data, &arguments.pairs)?;
+    let data = &arguments.data;
+    let (located, left_out) = read(data, &arguments.pairs)?;
     let folds = located.folds.iter().filter(|fold| !fold.is_empty()).count();
     if arguments.subtract_mean && folds < 2 {
         bail!("--subtract-mean takes the mean from the other folds, and {} has one only", arguments.pairs.display());
@@ -91,7 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let lines: Vec<Line<'_>> = folded.flat_map(|(fold, pairs)| pairs.iter().map(move |pair| (fold, pair))).collect();
     let models = ModelArguments { flip: arguments.flip, ..arguments.models.clone() };
     let files = scores::files(&lines);
-    let embedded = embed_each(&methods(&models)?, run, (&data, &files))?;
+    let embedded = embed_each(&methods(&models)?, run, (data, &files))?;
     let mut measured: Vec<(Measured, Pairs)> = Vec::new();
     for (method, outcomes) in &embedded.done {
         let pairs = scores::score(&lines, (&files, outcomes), arguments.subtract_mean)?;
@@ -117,7 +116,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for refusal in tables::refusals(&results) {
         output::note(&refusal);
     }
-    let page = || page::page(&run, &tables, &results, (&data, &lines, &pairs));
+    let page = || page::page(&run, &tables, &results, (data, &lines, &pairs));
     output::write(&arguments.output, &run, &results, page)
 }
 

@@ -16,9 +16,9 @@ use super::write::{self, WriteError};
 /// A model that took part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelUsed {
-    /// Its name in the model folder.
+    /// Its id, with the file's name where it has several.
     pub name: String,
-    /// SHA-256 of its file, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
 }
 

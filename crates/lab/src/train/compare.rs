@@ -119,11 +119,9 @@ pub struct Comparison {
     pub summaries: Vec<Summary>,
     /// One a seed.
     pub runs: Vec<Run>,
-    /// People left out for having one image only.
-    pub left_out: usize,
 }
 
-/// Runs the comparison; `progress` is told of every training step, with its seed. None where it broke.
+/// Runs the comparison with the people who have two images or more; `progress` is told of every training step, with its seed. None where it broke.
 ///
 /// # Errors
 /// [`TrainError`] naming what the settings or the data lack.
@@ -135,7 +133,7 @@ pub fn compare(
     if config.seeds.is_empty() {
         return Err(TrainError::setting("seeds", "names none"));
     }
-    let (usable, left_out) = set.with_images(2);
+    let (usable, _) = set.with_images(2);
     let mut runs = Vec::new();
     for seed in &config.seeds {
         match run(&usable, config, *seed, |report| progress(*seed, report))? {
@@ -144,7 +142,7 @@ pub fn compare(
         }
     }
     let summaries = Method::EVERY.into_iter().map(|method| summary(method, &runs)).collect();
-    Ok(Some(Comparison { config: config.clone(), summaries, runs, left_out: left_out.len() }))
+    Ok(Some(Comparison { config: config.clone(), summaries, runs }))
 }
 
 fn run(
@@ -160,28 +158,24 @@ fn run(
     if trainer.run(progress)? == Outcome::Interrupted {
         return Ok(None);
     }
-    let mut true_accept = Vec::new();
+    let (mut true_accept, mut pairs) = (Vec::new(), (0, 0));
     for method in Method::EVERY {
         let head = method.head(trainer.head(), &training, &recipe)?;
-        true_accept.push((method, accept(&head, &test, config.false_accept_rate)?));
+        let rows = head.apply(test.rows())?;
+        let mut scores = Embedded { rows: &rows, dimension: head.outputs(), labels: test.labels() }.pair_scores();
+        pairs = (scores.same.len(), scores.different.len());
+        true_accept.push((method, scores.at_false_accept(config.false_accept_rate)?.true_accept));
     }
-    let pairs = Embedded::from(&test).pair_scores();
     Ok(Some(Run {
         seed,
         training: (training.names().len(), training.len()),
         test: (test.names().len(), test.len()),
-        same_pairs: pairs.same.len(),
-        different_pairs: pairs.different.len(),
+        same_pairs: pairs.0,
+        different_pairs: pairs.1,
         epochs: trainer.history().len() as u32 - 1,
         best_epoch: trainer.best().epoch,
         true_accept,
     }))
-}
-
-fn accept(head: &Head, test: &FeatureSet, rate: f64) -> Result<f64, TrainError> {
-    let rows = head.apply(test.rows())?;
-    let embedded = Embedded { rows: &rows, dimension: head.outputs(), labels: test.labels() };
-    Ok(embedded.pair_scores().at_false_accept(rate)?.true_accept)
 }
 
 fn summary(method: Method, runs: &[Run]) -> Summary {
@@ -251,7 +245,10 @@ mod tests {
             compare(set, config, |_, _| ControlFlow::Continue(())).unwrap_err().to_string()
         };
         assert!(refused(&set, &CompareConfig { seeds: Vec::new(), ..quick() }).contains("seeds"));
-        assert!(refused(&set, &CompareConfig { false_accept_rate: 1e-5, ..quick() }).contains("1710 pairs of different people"));
+        assert!(
+            refused(&set, &CompareConfig { false_accept_rate: 1e-5, ..quick() })
+                .contains("1710 pairs of different people")
+        );
         assert!(refused(&people(40, 1, 12, 6), &quick()).contains("0 people"));
         assert!(refused(&people(1, 40, 12, 6), &quick()).contains("1 people"));
     }

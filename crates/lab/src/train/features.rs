@@ -22,21 +22,6 @@ pub struct Sample {
     pub vector: Vec<f32>,
 }
 
-impl Sample {
-    /// Why it cannot be used, if so: a caller may leave such faces out and list them.
-    #[must_use]
-    pub fn problem(&self, dimension: usize) -> Option<String> {
-        if self.vector.len() != dimension {
-            return Some(format!("has {} numbers instead of {dimension}", self.vector.len()));
-        }
-        let norm = length(&self.vector);
-        if !norm.is_finite() {
-            return Some("is not finite".to_owned());
-        }
-        (norm < SHORTEST).then(|| "is zero".to_owned())
-    }
-}
-
 /// Faces by person, every vector of length 1, in the order of people and pictures.
 ///
 /// People are numbered in the order of their names, as torchvision numbers the classes of a folder.
@@ -227,9 +212,21 @@ pub(crate) fn length(vector: &[f32]) -> f64 {
     vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
 }
 
+/// Why it cannot be used, if so.
+fn problem(sample: &Sample, dimension: usize) -> Option<String> {
+    if sample.vector.len() != dimension {
+        return Some(format!("has {} numbers instead of {dimension}", sample.vector.len()));
+    }
+    let norm = length(&sample.vector);
+    if !norm.is_finite() {
+        return Some("is not finite".to_owned());
+    }
+    (norm < SHORTEST).then(|| "is zero".to_owned())
+}
+
 fn check(samples: &[Sample], dimension: usize) -> Result<(), TrainError> {
-    let problem = |sample: &Sample| sample.problem(dimension).map(|what| format!("{} {what}", sample.image));
-    let bad: Vec<String> = samples.iter().filter_map(problem).collect();
+    let named = |sample: &Sample| problem(sample, dimension).map(|what| format!("{} {what}", sample.image));
+    let bad: Vec<String> = samples.iter().filter_map(named).collect();
     if bad.is_empty() {
         return Ok(());
     }

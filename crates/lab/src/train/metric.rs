@@ -7,7 +7,6 @@
 
 use crate::metrics::MetricError;
 use crate::metrics::rate::allowance;
-use crate::train::features::FeatureSet;
 
 /// What the trials of a rate are called in errors.
 const DIFFERENT: &str = "pairs of different people";
@@ -67,12 +66,6 @@ impl Embedded<'_> {
 
     fn row(&self, index: usize) -> &[f32] {
         &self.rows[index * self.dimension..(index + 1) * self.dimension]
-    }
-}
-
-impl<'a> From<&'a FeatureSet> for Embedded<'a> {
-    fn from(set: &'a FeatureSet) -> Self {
-        Self { rows: set.rows(), dimension: set.dimension(), labels: set.labels() }
     }
 }
 

@@ -24,41 +24,41 @@ pub enum Selection {
 
 /// Three faces of a batch, by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Triplet {
+pub(crate) struct Triplet {
     /// The face that the others are compared with.
-    pub anchor: usize,
+    pub(crate) anchor: usize,
     /// Another face of the same person.
-    pub positive: usize,
+    pub(crate) positive: usize,
     /// A face of somebody else.
-    pub negative: usize,
+    pub(crate) negative: usize,
 }
 
 /// What a selection found. The loss is the mean over `triplets`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selected {
+pub(crate) struct Selected {
     /// The triplets.
-    pub triplets: Vec<Triplet>,
+    pub(crate) triplets: Vec<Triplet>,
     /// Those of them whose loss is above zero.
-    pub active: usize,
+    pub(crate) active: usize,
     /// How many there could have been: anchors for `hard`, pairs of anchor and positive for `semi-hard`, triplets for `all`.
-    pub candidates: usize,
+    pub(crate) candidates: usize,
 }
 
 /// Squared distances between the faces of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Distances<'a> {
+pub(crate) struct Distances<'a> {
     /// Row by row, as many columns as rows.
-    pub squared: &'a [f32],
+    pub(crate) squared: &'a [f32],
     /// The person of every row.
-    pub labels: &'a [u32],
+    pub(crate) labels: &'a [u32],
     /// By how much a negative shall be farther than a positive.
-    pub margin: f64,
+    pub(crate) margin: f64,
 }
 
 impl Distances<'_> {
     /// The triplets of a batch. Equal distances are decided by the first row, so that the same batch gives the same triplets.
     #[must_use]
-    pub fn select(&self, selection: Selection) -> Selected {
+    pub(crate) fn select(&self, selection: Selection) -> Selected {
         let mut found = Selected::default();
         for anchor in 0..self.labels.len() {
             match selection {
@@ -72,7 +72,7 @@ impl Distances<'_> {
 
     /// The mean loss over all triplets, those without loss included; nothing where there is none.
     #[must_use]
-    pub fn mean_loss(&self) -> Option<f64> {
+    pub(crate) fn mean_loss(&self) -> Option<f64> {
         let (mut sum, mut count) = (0.0, 0_usize);
         for anchor in 0..self.labels.len() {
             for positive in self.positives(anchor) {

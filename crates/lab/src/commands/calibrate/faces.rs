@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
+use sightline_infer::InferError;
 use sightline_vision::{QualityGates, weight_of};
 
 use super::super::{embed, output};
@@ -12,6 +13,9 @@ use super::Arguments;
 use super::visits::Face;
 use crate::crops::{self, Finder};
 use crate::dataset::Dataset;
+use crate::faces::FacesError;
+use crate::kept::Kept;
+use crate::parallel;
 use crate::progress::Progress;
 use crate::report::Run;
 
@@ -25,8 +29,11 @@ pub struct Pictures {
     /// Without a face, or unreadable.
     pub without_face: usize,
     /// With a face that the pipeline would not use, by the gate that it fails.
-    pub refused: BTreeMap<&'static str, usize>,
+    pub refused: BTreeMap<String, usize>,
 }
+
+/// The quality of a picture's face, and the gate that it fails, if any.
+type Assessed = (f32, Option<String>);
 
 /// The faces, and the run with the models noted.
 pub(super) struct Found {
@@ -39,23 +46,14 @@ pub(super) struct Found {
 pub(super) fn find(arguments: &Arguments, run: Run, dataset: &Dataset) -> anyhow::Result<Found> {
     let files: Vec<String> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();
     let (outcomes, run) = embed(&arguments.models, run, (dataset.root(), &files))?;
-    let gates = QualityGates { min_size: arguments.least_face as f32, ..QualityGates::default() };
-    let models = arguments.models.open()?;
-    let progress = Progress::new("quality", files.len() as u64);
-    let look = |finder: &mut Finder, path: &Path| {
-        let Ok(image) = crops::read(path) else { return Ok(None) };
-        Ok(finder.find(&image, &gates)?.ok().map(|face| (face.quality.score, face.flaw)))
-    };
-    let start = || Finder::open(&models);
-    let seen = crops::each((dataset.root(), &files), arguments.models.threads(), &progress, start, look)?;
-    drop(progress);
+    let assessed = assess(arguments, (dataset.root(), &files))?;
     let mut pictures = Pictures { all: files.len(), used: 0, without_face: 0, refused: BTreeMap::new() };
     let mut faces = Vec::new();
-    for ((sample, outcome), seen) in dataset.samples().iter().zip(outcomes).zip(seen) {
-        match (outcome.vector(), seen) {
+    for ((sample, outcome), assessed) in dataset.samples().iter().zip(outcomes).zip(assessed) {
+        match (outcome.vector(), assessed) {
             (Some(_), Some((_, Some(flaw)))) => {
-                *pictures.refused.entry(flaw.as_str()).or_insert(0) += 1;
-                output::note(&format!("{}: {}, the pipeline would not use this face", sample.file, flaw.as_str()));
+                output::note(&format!("{}: {flaw}, the pipeline would not use this face", sample.file));
+                *pictures.refused.entry(flaw).or_insert(0) += 1;
             }
             (Some(vector), Some((quality, None))) => faces.push(Face {
                 person: sample.class,
@@ -71,4 +69,32 @@ pub(super) fn find(arguments: &Arguments, run: Run, dataset: &Dataset) -> anyhow
         bail!("none of {} pictures has a face that the pipeline would use: the reasons are above", pictures.all);
     }
     Ok(Found { faces, pictures, run })
+}
+
+/// What the pictures' faces are worth; none without a face. The vectors, which are kept as well, do not tell.
+fn assess(arguments: &Arguments, (root, files): (&Path, &[String])) -> anyhow::Result<Vec<Option<Assessed>>> {
+    let models = arguments.models.open()?;
+    let gates = QualityGates { min_size: arguments.least_face as f32, ..QualityGates::default() };
+    let detector = models.store.verify(&models.detector.model)?;
+    let key = format!("{detector} {:?} {:?} {gates:?}", models.detector, models.choice);
+    let kept = Kept::<Assessed>::open(arguments.models.kept().as_deref(), "quality", &key)?;
+    let mut found: Vec<Option<Assessed>> =
+        files.iter().map(|file| kept.recall(&root.join(file), "").cloned()).collect();
+    let missing: Vec<usize> = (0..files.len()).filter(|index| found[*index].is_none()).collect();
+    let progress = Progress::resumed("quality", files.len() as u64, (files.len() - missing.len()) as u64);
+    let look = |finder: &mut Finder, index: usize| -> Result<(usize, Option<Assessed>), InferError> {
+        let Ok(image) = crops::read(&root.join(&files[index])) else { return Ok((index, None)) };
+        let face = finder.find(&image, &gates)?.ok();
+        Ok((index, face.map(|face| (face.quality.score, face.flaw.map(|flaw| flaw.as_str().to_owned())))))
+    };
+    let take = |(index, assessed): (usize, Option<Assessed>)| -> Result<(), FacesError> {
+        progress.advance(1);
+        if let Some(assessed) = &assessed {
+            kept.keep(&root.join(&files[index]), "", assessed)?;
+        }
+        found[index] = assessed;
+        Ok(())
+    };
+    parallel::each(missing.into_iter(), arguments.models.threads(), || Finder::open(&models), look, take)?;
+    Ok(found)
 }

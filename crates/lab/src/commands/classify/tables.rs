@@ -23,9 +23,9 @@ pub(super) struct Tables {
 
 impl Tables {
     /// For the terminal.
-    pub(super) fn printed(&self) -> [&Table; 4] {
-        let [rates, cost, confusions] = &self.overview;
-        [rates, cost, &self.short, confusions]
+    pub(super) fn printed(&self) -> [Table; 4] {
+        let [rates, cost, confusions] = self.overview.clone();
+        [rates, cost, self.short.clone(), confusions]
     }
 }
 

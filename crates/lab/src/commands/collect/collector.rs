@@ -47,10 +47,8 @@ impl Collector<'_> {
         let events = self.watch.look(planes, stamp)?;
         (self.collected.frames, self.collected.faces) = (self.watch.frames, self.watch.faces);
         self.collected.seconds = stamp.pts_ns as f64 / 1e9;
-        self.handle(events)?;
-        self.progress.rename(&self.collected.counted());
         self.progress.advance(1);
-        Ok(())
+        self.handle(events)
     }
 
     /// Saves what is left: every visit ends.
@@ -69,6 +67,7 @@ impl Collector<'_> {
                 Event::Left(note) => self.left(&note)?,
             }
         }
+        self.progress.rename(&self.collected.counted());
         Ok(())
     }
 

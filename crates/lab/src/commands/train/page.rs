@@ -19,7 +19,7 @@ const TRIPLETS: Course = Course {
     judges: "held-out people",
     active: "Share of active triplets in training",
     right: "True accept rate on held-out people",
-    training_loss: "Over the triplets that were selected, the hard ones.",
+    training_loss: "Over the triplets that were selected.",
     judged_loss: "Over all their triplets, most of which are easy. The lowest decides.",
 };
 

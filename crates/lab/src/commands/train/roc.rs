@@ -34,7 +34,8 @@ pub(super) fn measure(
     (training, test): (&FeatureSet, &FeatureSet),
     config: &EmbeddingConfig,
 ) -> Result<Vec<Roc>, TrainError> {
-    let known = Method::EVERY.into_iter().filter_map(|method| Some((method, method.head(head, training, config).ok()?)));
+    let known =
+        Method::EVERY.into_iter().filter_map(|method| Some((method, method.head(head, training, config).ok()?)));
     known.map(|(method, head)| one(method, &head, test, config.false_accept_rate)).collect()
 }
 

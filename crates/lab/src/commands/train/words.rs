@@ -242,6 +242,12 @@ fn compared(comparison: &Comparison, (inputs, outputs): (usize, usize)) -> Vec<S
         }
         Verdict::Worse => format!("It is worse than {those}: {text}. Those are the better choice."),
     });
+    let [lead, head] = [Method::All, Method::AllCentred].map(|method| Lead::over(comparison, method).mean);
+    sentences.push(format!(
+        "Of the lead over the untouched embedder, {:+.4} is what taking off the mean of the people in training gives all {inputs} \
+         numbers, and {head:+.4} the head itself.",
+        lead - head
+    ));
     sentences
 }
 
@@ -266,7 +272,6 @@ mod tests {
             config: CompareConfig::default(),
             summaries: Method::EVERY.into_iter().map(row).collect(),
             runs: (0..runs as u64).map(run).collect(),
-            left_out: 0,
         }
     }
 
@@ -289,6 +294,13 @@ mod tests {
         let better = text((0.02, 0.005), 5);
         assert!(better.contains("better than the untouched") && better.contains("better than principal"), "{better}");
         assert!(better.contains("128 instead of 512"));
+        assert!(
+            better.ends_with(
+                "+0.0000 is what taking off the mean of the people in training gives all 512 numbers, and \
+                                  +0.0200 the head itself."
+            ),
+            "{better}"
+        );
         let worse = text((-0.02, 0.005), 5);
         assert!(worse.contains("worse than the untouched") && worse.contains("worse than principal"), "{worse}");
         let perhaps = text((0.001, 0.005), 5);

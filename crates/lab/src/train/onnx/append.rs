@@ -14,7 +14,14 @@ use crate::train::head::Head;
 const OLDEST_OPSET: i64 = 9;
 const OLDEST_IR: i64 = 4;
 
-pub(super) fn append(embedder: &[u8], head: &Head) -> Result<Combined, TrainError> {
+/// The embedder with the head behind it: one model from the picture to the head's vector.
+///
+/// Everything of the embedder stays byte for byte but its output, which becomes the head's.
+///
+/// # Errors
+/// [`TrainError::Model`] for a file that is no ONNX model, has not one output of the head's width, keeps its weights in other
+/// files, or is older than opset 9.
+pub fn append(embedder: &[u8], head: &Head) -> Result<Combined, TrainError> {
     let mut model =
         Model::decode(embedder).map_err(|error| TrainError::Model(format!("it is no ONNX file: {error}")))?;
     let opset = model.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
