@@ -105,7 +105,7 @@ fn files(arguments: &Arguments) -> Result<(PathBuf, Vec<String>)> {
     let samples = dataset.samples();
     let count = samples.len().min(arguments.pictures as usize);
     let files = (0..count).map(|nth| samples[nth * samples.len() / count].file.clone()).collect();
-    Ok((dataset.root().to_owned(), files))
+    Ok((dataset.root().canonicalize()?, files))
 }
 
 /// The networks, with what they get from these pictures.
