@@ -16,7 +16,7 @@ mod scatter;
 mod tests;
 
 pub use canvas::DrawError;
-pub use curves::{Curve, det, loss, precision_recall, roc, trend};
+pub use curves::{Curve, det, dir, loss, precision_recall, roc, trend};
 pub use frame::Mark;
 pub use histogram::scores;
 pub use matrix::{Confusion, confusion};

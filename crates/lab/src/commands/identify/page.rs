@@ -37,10 +37,7 @@ pub(super) fn page(
         Curve::new(&method.name, points.collect())
     };
     let curves: Vec<Curve> = results.methods.iter().zip(searches).map(curve).collect();
-    page.section("Curve").figure(&plot::roc(&curves, &[])?.titled(
-        "DIR over FPIR",
-        "Of the first split. A true accept is an enrolled person found and rightly named, a false accept a stranger taken for somebody.",
-    ));
+    page.section("Curve of the first split").figure(&plot::dir(&curves, &[])?);
     if let Some(split) = results.splits.first() {
         for (method, faces) in results.methods.iter().zip(faces) {
             for (kind, probes) in [

@@ -59,20 +59,36 @@ pub fn precision_recall(curves: &[Curve]) -> Result<Figure, DrawError> {
 /// # Errors
 /// When the plotting library fails.
 pub fn roc(curves: &[Curve], marks: &[Mark]) -> Result<Figure, DrawError> {
+    accepted("ROC", curves, ("false accept rate", "true accept rate"), marks)
+}
+
+/// Open-set identification: people rightly found (second) over strangers taken for somebody (first, logarithmic). The upright axis starts
+/// where the curves do.
+///
+/// # Errors
+/// When the plotting library fails.
+pub fn dir(curves: &[Curve], marks: &[Mark]) -> Result<Figure, DrawError> {
+    let names = ("FPIR: share of strangers named", "DIR: share of people rightly named");
+    accepted("DIR over FPIR", curves, names, marks)
+}
+
+/// What is rightly accepted over what is wrongly accepted.
+fn accepted(title: &str, curves: &[Curve], names: (&str, &str), marks: &[Mark]) -> Result<Figure, DrawError> {
     let sorted = operating(curves, |a, b| a.1.total_cmp(&b.1));
     let least = least(sorted.iter().flat_map(Curve::finite).map(|(far, _)| far)).unwrap_or(0.001).max(LEAST);
-    let x = Axis::log("false accept rate", least, 1.0);
+    let x = Axis::log(names.0, least, 1.0);
     let visible = sorted.iter().flat_map(|curve| clip::lines(&curve.points, &x, &Axis::linear("", 0.0, 1.0, 5)));
     let lowest = visible.flatten().map(|(_, tar)| tar).fold(1.0, f64::min);
     let bottom = [0.99, 0.98, 0.95, 0.9, 0.8, 0.5].into_iter().find(|floor| *floor <= lowest).unwrap_or(0.0);
     let plot = Plot {
         curves: sorted.iter().collect(),
-        axes: (x, Axis::linear("true accept rate", bottom, 1.0, 5)),
+        axes: (x, Axis::linear(names.1, bottom, 1.0, 5)),
         marks,
         guide: None,
         size: SIZE,
     };
-    let figure = plot.figure("ROC", "The higher, the better; the further to the left it stays high, the stricter.")?;
+    let about = "The higher, the better; the further to the left it stays high, the stricter.";
+    let figure = plot.figure(title, about)?;
     Ok(if bottom > 0.0 { figure.note(&format!("The upright axis starts at {bottom}, not at 0.")) } else { figure })
 }
 
