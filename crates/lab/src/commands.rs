@@ -1,9 +1,9 @@
 //! What `sightline-lab` does: a command a module. Each reads its data, measures, prints a table, and writes JSON and HTML on request.
 
-pub mod collect;
-pub mod detectors;
 pub mod calibrate;
 pub mod classify;
+pub mod collect;
+pub mod detectors;
 pub mod identify;
 mod methods;
 mod output;

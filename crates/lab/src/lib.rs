@@ -25,6 +25,7 @@ pub mod rectangle;
 pub mod report;
 pub mod traditional;
 pub mod train;
+pub mod whole;
 pub mod wider;
 
 #[cfg(test)]

@@ -31,7 +31,6 @@ pub mod plot;
 mod secret;
 mod table;
 mod text;
-mod write;
 
 pub use envelope::{Envelope, ModelUsed, Run, write_json};
 pub use figure::Figure;
@@ -40,5 +39,3 @@ pub use page::{Page, write_html};
 pub use pictures::{Mistake, Picture};
 pub use plot::{Confusion, Curve, DrawError, Mark, Spot};
 pub use table::{Column, Table};
-pub use write::WriteError;
-pub(crate) use write::whole as write_whole;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::folder::{Dataset, Sample};
+use crate::whole::{self, WriteError};
 
 /// Which pictures are for training and which for testing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,10 @@ pub enum SplitError {
         /// How many pictures a person must have.
         fewest: usize,
     },
-    /// Reading or writing failed.
+    /// Writing failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Reading failed.
     #[error("split {}: {source}", path.display())]
     File {
         /// The file.
@@ -175,18 +179,9 @@ impl Split {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), SplitError> {
-        let file = |source| SplitError::File { path: path.to_path_buf(), source };
-        let mut text = serde_json::to_string_pretty(self)
+        let text = serde_json::to_string_pretty(self)
             .map_err(|source| SplitError::Format { path: path.to_path_buf(), source })?;
-        text.push('\n');
-        let mut name = path.as_os_str().to_owned();
-        name.push(".partial");
-        let partial = PathBuf::from(name);
-        let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
-        if written.is_err() {
-            drop(fs::remove_file(&partial));
-        }
-        written.map_err(file)
+        Ok(whole::write(path, |file| writeln!(file, "{text}"))?)
     }
 
     /// The samples of the two parts.
@@ -288,7 +283,6 @@ mod tests {
         let parts = read.apply(&dataset).unwrap();
         let names = |part: &[usize]| part.iter().map(|&i| dataset.samples()[i].file.clone()).collect::<Vec<_>>();
         assert_eq!((names(&parts.train), names(&parts.test)), (split.train, split.test));
-        assert!(!scratch.path().join("split.json.partial").exists());
     }
 
     #[test]
@@ -329,7 +323,7 @@ mod tests {
         }
         let nowhere = scratch.path().join("no/such/folder/s.json");
         let split = Split::by_picture(&dataset, 0.5, 0).unwrap();
-        assert!(matches!(split.write(&nowhere), Err(SplitError::File { .. })));
+        assert!(matches!(split.write(&nowhere), Err(SplitError::Write(_))));
     }
 
     proptest! {

@@ -7,6 +7,14 @@ use statrs::function::erf::erfc_inv;
 /// What lies outside an interval, both sides together: 95 % intervals everywhere.
 const OUTSIDE: f64 = 0.05;
 
+/// The value in the middle; of an even number the mean of the two. `None` of nothing.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[values.len() / 2 - 1], upper) })
+}
+
 /// A mean with its spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
@@ -109,7 +117,7 @@ pub fn normal_deviate(rate: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Proportion, Spread, normal_deviate};
+    use super::{Proportion, Spread, median, normal_deviate};
     use proptest::prelude::*;
 
     fn near(a: f64, b: f64, tolerance: f64) {
@@ -161,6 +169,13 @@ mod tests {
         // The textbook case: 5 of 10 lie between .1871 and .8129.
         near(Proportion::of(5, 10).low, 0.187_086, 1e-6);
         near(Proportion::of(5, 10).high, 0.812_914, 1e-6);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+        assert_eq!(median(Vec::new()), None);
     }
 
     #[test]

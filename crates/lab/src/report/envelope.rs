@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::machine::Machine;
 use super::secret;
-use super::write::{self, WriteError};
+use crate::whole::{self, WriteError};
 
 /// A model that took part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -133,7 +133,7 @@ pub struct Envelope<'a, T> {
 /// # Errors
 /// When the file cannot be written, or the results have no form in JSON.
 pub fn write_json<T: Serialize>(path: &Path, run: &Run, results: &T) -> Result<(), WriteError> {
-    write::whole(path, |file| {
+    whole::write(path, |file| {
         serde_json::to_writer_pretty(&mut *file, &Envelope { format: 1, run, results })?;
         file.write_all(b"\n")
     })

@@ -10,7 +10,7 @@ use super::pictures::{self, Mistake};
 use super::plot;
 use super::table::Table;
 use super::text::escape;
-use super::write::{self, WriteError};
+use crate::whole::{self, WriteError};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -118,7 +118,7 @@ impl Page {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_html(path: &Path, page: &Page) -> Result<(), WriteError> {
-    write::whole(path, |file| file.write_all(page.html().as_bytes()))
+    whole::write(path, |file| file.write_all(page.html().as_bytes()))
 }
 
 /// What is known of a run, line by line.

@@ -1,11 +1,22 @@
-//! Pictures in a page: the worst mistakes, side by side, inside the file.
+//! Pictures in a page: the worst mistakes, side by side, inside the file and small enough for many.
+
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::text::{clean, escape};
+use sightline_vision::{Region, RgbImage, Subsampling, encode_rgb, resize_pillow};
 
-/// A picture as its file's bytes.
+use super::text::{clean, escape};
+use crate::crops;
+
+/// Longer side of a picture that is shown, twice of what the page gives it.
+const SIDE: u32 = 320;
+
+/// JPEG quality of what had to be made smaller.
+const QUALITY: u8 = 85;
+
+/// A picture as bytes.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// JPEG or PNG.
@@ -21,6 +32,12 @@ impl Picture {
         Self { bytes, caption: clean(caption) }
     }
 
+    /// The picture of a file, made smaller where it is large; shown as missing when it cannot be read.
+    #[must_use]
+    pub fn read(path: &Path, caption: &str) -> Self {
+        Self::new(crops::read(path).ok().and_then(|image| small(&image)).unwrap_or_default(), caption)
+    }
+
     fn html(&self) -> String {
         let caption = escape(&self.caption);
         let image = match kind(&self.bytes) {
@@ -31,6 +48,17 @@ impl Picture {
         };
         format!("<figure>{image}<figcaption>{caption}</figcaption></figure>")
     }
+}
+
+fn small(image: &RgbImage) -> Option<Vec<u8>> {
+    let (width, height) = (image.width(), image.height());
+    let scale = f64::from(SIDE) / f64::from(width.max(height));
+    let encode = |image: &RgbImage| encode_rgb(image, QUALITY, Subsampling::Half).ok();
+    if scale >= 1.0 {
+        return encode(image);
+    }
+    let [new_width, new_height] = [width, height].map(|side| ((f64::from(side) * scale).round() as u32).max(1));
+    encode(&resize_pillow(image, Region { x: 0, y: 0, width, height }, new_width, new_height))
 }
 
 /// One mistake: the pictures it is about, and what went wrong.
@@ -72,6 +100,8 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use sightline_vision::{RgbImage, Subsampling, decode_still, encode_rgb};
+
     use super::{Mistake, Picture, html};
 
     #[test]
@@ -80,6 +110,18 @@ mod tests {
         let page = html(&[Mistake::new("score <0.7", vec![picture])]);
         assert!(page.contains("src=\"data:image/jpeg;base64,/9j/AA==\""), "{page}");
         assert!(page.contains("alt=\"Al &quot;&lt;b&gt;&quot;\"") && page.contains("score &lt;0.7"), "{page}");
+    }
+
+    #[test]
+    fn a_large_picture_is_made_small_and_a_missing_one_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.jpg");
+        let large = RgbImage::filled(2000, 1000, [9, 9, 9]);
+        std::fs::write(&path, encode_rgb(&large, 90, Subsampling::Half).unwrap()).unwrap();
+        let shown = decode_still(&Picture::read(&path, "x").bytes, 1_000_000).unwrap();
+        assert_eq!((shown.width(), shown.height()), (320, 160));
+        let missing = Mistake::new("x", vec![Picture::read(&folder.path().join("none.jpg"), "y")]);
+        assert!(html(&[missing]).contains("no picture"));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::report::write_whole;
 use crate::train::error::TrainError;
 use crate::train::head::Head;
 use crate::train::network::{Network, numbers};
 use crate::train::trainer::State;
+use crate::whole;
 
 /// Metadata keys.
 const FORMAT: (&str, &str) = ("format", "sightline-training-1");
@@ -62,7 +62,7 @@ impl Checkpoint {
         let metadata = HashMap::from([(FORMAT.0.to_owned(), FORMAT.1.to_owned()), (TRAINING.to_owned(), header)]);
         let content = safetensors::serialize(views.collect::<Result<Vec<_>, TrainError>>()?, Some(metadata));
         let content = content.map_err(|error| broken(error.to_string()))?;
-        Ok(write_whole(file, |out| out.write_all(&content))?)
+        Ok(whole::write(file, |out| out.write_all(&content))?)
     }
 
     /// Reads what belongs to `network`.

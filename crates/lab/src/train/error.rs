@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::metrics::MetricError;
-use crate::report::WriteError;
+use crate::whole::WriteError;
 
 /// Why there is no head, no comparison or no model.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! The thresholds as a piece of configuration, with what they were measured on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::Results;
 use crate::metrics::calibration::Basis;
 use crate::metrics::rate::Evidence;
 use crate::report::Run;
+use crate::whole;
 
 /// The piece of configuration.
 pub(super) fn text(run: &Run, results: &Results) -> String {
@@ -83,12 +84,5 @@ pub(super) fn write(file: &Path, run: &Run, results: &Results) -> anyhow::Result
             results.embedder
         );
     }
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = std::fs::write(&partial, text(run, results)).and_then(|()| std::fs::rename(&partial, file));
-    if written.is_err() {
-        drop(std::fs::remove_file(&partial));
-    }
-    written.with_context(|| format!("cannot write {}", file.display()))
+    Ok(whole::write(file, |out| out.write_all(text(run, results).as_bytes()))?)
 }

@@ -108,7 +108,7 @@ fn pictures(warnings: &[&Warning], seen: &Seen<'_>) -> Vec<Mistake> {
             }
             Warning::AcceptImplausible { .. } | Warning::HardlyRecognised { .. } => return None,
         };
-        Some(Mistake::new(&warning.to_string(), faces.into_iter().filter_map(|face| picture(face, seen)).collect()))
+        Some(Mistake::new(&warning.to_string(), faces.into_iter().map(|face| picture(face, seen)).collect()))
     });
     shown.collect()
 }
@@ -124,6 +124,6 @@ fn nearest<'a>(some: &[&'a Face], others: &[&'a Face]) -> Option<(&'a Face, &'a 
     scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, pair)| pair)
 }
 
-fn picture(face: &Face, seen: &Seen<'_>) -> Option<Picture> {
-    Some(Picture::new(std::fs::read(seen.root.join(&face.file)).ok()?, &face.file))
+fn picture(face: &Face, seen: &Seen<'_>) -> Picture {
+    Picture::read(&seen.root.join(&face.file), &face.file)
 }

@@ -76,7 +76,7 @@ fn curve(one: &Measured, outcome: &Outcome) -> Curve {
 
 /// For each of the most frequent confusions a test picture of the person, and a training picture of whom it was taken for.
 fn pictures(outcome: &Outcome, results: &Results, dataset: &Dataset) -> Vec<Mistake> {
-    let picture = |file: &str| Some(Picture::new(std::fs::read(dataset.root().join(file)).ok()?, file));
+    let picture = |file: &str| Picture::read(&dataset.root().join(file), file);
     let of = |person: &str, file: &str| file.split('/').next() == Some(person);
     let mistake = |(truth, named, times): (usize, usize, usize)| {
         let (person, other) = (&results.people[truth], &results.people[named]);
@@ -88,7 +88,7 @@ fn pictures(outcome: &Outcome, results: &Results, dataset: &Dataset) -> Vec<Mist
         let probe = outcome.answers.iter().filter(mistaken).max_by(|a, b| sure(a).total_cmp(&sure(b)));
         let like = results.split.train.iter().find(|file| of(other, file));
         let files = [probe.map(|answer| answer.file.as_str()), like.map(String::as_str)];
-        let shown = files.into_iter().flatten().filter_map(picture).collect();
+        let shown = files.into_iter().flatten().map(picture).collect();
         let count = if times == 1 { "once".to_owned() } else { format!("{times} times") };
         Mistake::new(&format!("{person} taken for {other} {count}"), shown)
     };

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::memory;
 use super::method::Named;
-use super::samples::middle;
 use crate::classical::{ClassicalError, GrayImage, Sample, Shape, TrainingSet};
+use crate::metrics::statistics::median;
 
 /// Learn these people and name these samples.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,7 @@ impl Problem<'_> {
             answers.push((answer.class, answer.score()));
         }
         let learned = recogniser.learned().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let recognise = middle(times).unwrap_or_default();
+        let recognise = median(times).unwrap_or_default();
         Ok(Solved { answers, fit, recognise, recogniser: recogniser.bytes(), growth, learned })
     }
 

@@ -17,6 +17,7 @@ use crate::classical::Sample;
 use crate::crops::{self, Finder, Missing};
 use crate::dataset::{Dataset, Split};
 use crate::faces::Models;
+use crate::metrics::statistics::median;
 use crate::progress::Progress;
 use crate::report::Run;
 
@@ -197,20 +198,14 @@ fn time<T>(
     if times.len() > 1 {
         times.remove(0);
     }
-    Ok(middle(times))
-}
-
-/// The value in the middle; of an even number the upper of the two.
-pub(super) fn middle(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    Ok(median(times))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{Shown, middle, pictures, time};
+    use super::{Shown, pictures, time};
     use crate::crops::Missing;
     use crate::dataset::Split;
 
@@ -230,7 +225,6 @@ mod tests {
 
     #[test]
     fn times_are_of_pictures_that_give_something() {
-        assert_eq!(middle(vec![3.0, 1.0, 2.0, 9.0]), Some(3.0));
         let files = ["a", "b", "c"].map(str::to_owned);
         let none = time((Path::new("."), &files), |_| Ok(Err::<(), _>(Missing::NoFace))).unwrap();
         assert_eq!(none, None);

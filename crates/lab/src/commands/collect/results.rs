@@ -187,8 +187,7 @@ impl Collected {
             }
             let shown = self.files.iter().take(SHOWN).map(|file| {
                 // A picture that is gone by now is shown as missing.
-                let bytes = std::fs::read(root.join(file)).unwrap_or_default();
-                Mistake::new(file, vec![Picture::new(bytes, "")])
+                Mistake::new(file, vec![Picture::read(&root.join(file), "")])
             });
             page.mistakes(&shown.collect::<Vec<_>>());
         }

@@ -65,9 +65,9 @@ struct Taken {
 impl Taken {
     fn shown(&self, dataset: &Dataset, faces: &Faces<'_>) -> Mistake {
         let files = [&self.probe, &self.template].map(|sample| faces.file(sample));
-        let picture = |file: &str| Some(Picture::new(std::fs::read(dataset.root().join(file)).ok()?, file));
+        let picture = |file: &str| Picture::read(&dataset.root().join(file), file);
         let title = format!("taken for {}, score {:.3}", dataset.classes()[self.template.person], self.score);
-        Mistake::new(&title, files.into_iter().filter_map(picture).collect())
+        Mistake::new(&title, files.into_iter().map(picture).collect())
     }
 }
 

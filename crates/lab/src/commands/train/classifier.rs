@@ -8,8 +8,9 @@ use super::deploy::{self, Written};
 use super::{Arguments, People, Results, Workplace, finish, interrupted, learn};
 use crate::faces::cosine;
 use crate::metrics::statistics::Proportion;
-use crate::report::{Run, write_whole};
+use crate::report::Run;
 use crate::train::{Classifier, ClassifierTrainer, FeatureSet, Outcome, TrainError};
+use crate::whole;
 
 /// The classifier and the nearest mean of the untouched vectors, on the same held-out pictures.
 #[derive(Clone, Debug, Serialize)]
@@ -117,7 +118,7 @@ fn write(work: &Workplace, classifier: &Classifier, pictures: &Pictures) -> anyh
         "num_classes": classifier.num_classes(),
         "classes": classifier.classes,
     });
-    write_whole(&names, |out| writeln!(out, "{text:#}"))?;
+    whole::write(&names, |out| writeln!(out, "{text:#}"))?;
     let written = deploy::checked_unlisted(work, (&combined, written), (&head, pictures))?;
     Ok(Written { classes: Some(names), ..written })
 }

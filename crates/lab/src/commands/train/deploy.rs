@@ -11,8 +11,8 @@ use super::data::Pictures;
 use super::{Arguments, Workplace};
 use crate::faces::{self, Models};
 use crate::progress::Progress;
-use crate::report::write_whole;
 use crate::train::{Combined, Head, append};
+use crate::whole;
 
 /// Pictures with which the written model is tried.
 const TRIED: usize = 8;
@@ -117,7 +117,7 @@ pub(super) fn embedder(work: &Workplace, head: &Head, about: About) -> anyhow::R
     let text = manifest.to_text()?;
     let head = "# Written by `sightline-lab train`: a frozen embedder with a trained head behind it, in one file.\n";
     let path = work.place.beside("toml");
-    write_whole(&path, |out| write!(out, "{head}{text}"))?;
+    whole::write(&path, |out| write!(out, "{head}{text}"))?;
     Ok(Written { manifest: Some(path), ..written })
 }
 
@@ -130,7 +130,7 @@ pub(super) fn model(work: &Workplace, head: &Head) -> anyhow::Result<(Combined, 
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     let combined = append(&bytes, head).with_context(|| path.display().to_string())?;
     let sha256: String = Sha256::digest(&combined.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    write_whole(&work.place.file, |out| out.write_all(&combined.bytes))?;
+    whole::write(&work.place.file, |out| out.write_all(&combined.bytes))?;
     let written = Written {
         id: work.place.id.clone(),
         file: work.place.file.clone(),

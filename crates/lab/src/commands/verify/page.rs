@@ -75,10 +75,10 @@ fn worst((data, lines): (&Path, &[Line<'_>]), pairs: &Pairs, same: bool) -> Vec<
     let mut of_kind: Vec<_> = pairs.pairs().iter().zip(lines).filter(|(pair, _)| pair.same == same).collect();
     let key = |score: Option<f64>| score.map_or(f64::NEG_INFINITY, |score| if same { score } else { -score });
     of_kind.sort_by(|(a, _), (b, _)| key(a.score).total_cmp(&key(b.score)));
-    let picture = |file: &String| Some(Picture::new(std::fs::read(data.join(file)).ok()?, file));
+    let picture = |file: &String| Picture::read(&data.join(file), file);
     let mistake = |(pair, (_, line)): &(&crate::metrics::verification::Pair, &Line<'_>)| {
         let title = pair.score.map_or_else(|| "a face missed".to_owned(), |score| format!("score {score:.3}"));
-        Mistake::new(&title, [&line.first, &line.second].into_iter().filter_map(picture).collect())
+        Mistake::new(&title, [&line.first, &line.second].into_iter().map(picture).collect())
     };
     of_kind.iter().take(WORST).map(mistake).collect()
 }

@@ -60,8 +60,8 @@ pub fn template_warnings(
             let cosine: f64 = vectors[index].iter().zip(&vectors[place]).map(|(a, b)| a * b).sum();
             cosines.entry(templates[place].person).or_default().push(cosine);
         }
-        let own = cosines.remove(&template.person).and_then(middle);
-        let others = cosines.into_iter().filter_map(|(person, cosines)| Some((person, middle(cosines)?)));
+        let own = cosines.remove(&template.person).and_then(upper_middle);
+        let others = cosines.into_iter().filter_map(|(person, cosines)| Some((person, upper_middle(cosines)?)));
         let other = others.max_by(|a, b| a.1.total_cmp(&b.1));
         let nearer = other.filter(|(_, score)| own.map_or(*score >= accept, |own| *score > own));
         if nearer.is_some() || own.is_some_and(|own| own < stranger) {
@@ -80,8 +80,8 @@ pub fn template_warnings(
     Ok(warnings.into_iter().map(|(_, warning)| warning).collect())
 }
 
-/// The value in the middle; of an even number the upper of the two.
-fn middle(mut values: Vec<f64>) -> Option<f64> {
+/// The value in the middle; of two the better one, so that of two pictures one misfiled does not accuse the good one.
+fn upper_middle(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
-/// A report that could not be written.
+/// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}")]
 pub struct WriteError {
@@ -17,7 +17,7 @@ pub struct WriteError {
 
 /// Lets `fill` write the file. Until all is on disk, what stood at `path` before stays there; when anything goes
 /// wrong (a full disk, say) it stays for good. A pipe or terminal (`/dev/stdout`) is written to as it is.
-pub(crate) fn whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
+pub(crate) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
     let outcome = if path.metadata().is_ok_and(|seen| !seen.is_file() && !seen.is_dir()) {
         File::options().write(true).open(path).and_then(|file| through(file, fill).map(drop))
     } else {
@@ -34,7 +34,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The umask takes away what the user does not grant.
-    let beside = Builder::new().prefix(".report-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    let beside = Builder::new().prefix(".sightline-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     let file = through(beside, fill)?;
     file.as_file().sync_all()?;
     file.persist(&target)?;
@@ -53,14 +53,14 @@ mod tests {
     use std::io;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::whole;
+    use super::write;
 
     #[test]
     fn a_failure_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         fs::write(&path, "old").unwrap();
-        let error = whole(&path, |file| {
+        let error = write(&path, |file| {
             file.write_all(b"half")?;
             Err(io::ErrorKind::StorageFull.into())
         });
@@ -74,7 +74,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         fs::write(&path, "a longer old text").unwrap();
-        whole(&path, |file| file.write_all(b"new")).unwrap();
+        write(&path, |file| file.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         let plain = folder.path().join("plain");
         fs::write(&plain, "").unwrap();
@@ -88,17 +88,17 @@ mod tests {
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        whole(&link, |file| file.write_all(b"new")).unwrap();
+        write(&link, |file| file.write_all(b"new")).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
     }
 
     #[test]
     fn devices_are_written_to_and_folders_refused() {
-        whole("/dev/null".as_ref(), |file| file.write_all(b"gone")).unwrap();
+        write("/dev/null".as_ref(), |file| file.write_all(b"gone")).unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         let folder = tempfile::tempdir().unwrap();
-        assert!(whole(folder.path(), |_| Ok(())).is_err());
-        assert!(whole(&folder.path().join("no/such/folder"), |_| Ok(())).is_err());
+        assert!(write(folder.path(), |_| Ok(())).is_err());
+        assert!(write(&folder.path().join("no/such/folder"), |_| Ok(())).is_err());
     }
 }
