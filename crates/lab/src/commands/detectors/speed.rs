@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::search::Team;
 use crate::finders::{Finder, FinderError, Purpose};
 use crate::material::{LeftOut, Material, Shown};
+use crate::metrics::statistics::median;
 use crate::progress::Progress;
 
 /// Most memory for pictures that are measured with.
@@ -144,22 +145,13 @@ fn speed_of(took: &[Vec<Took>], many: &[f64], threads: usize) -> Speed {
     let (all, worked): (f64, f64) = (passed.iter().sum(), core.iter().sum());
     Speed {
         range: (rates.iter().copied().fold(f64::INFINITY, f64::min), rates.iter().copied().fold(0.0, f64::max)),
-        one_thread: median(rates),
-        core_ms: 1000.0 * median(core) / pictures.max(1) as f64,
+        one_thread: median(rates).unwrap_or_default(),
+        core_ms: 1000.0 * median(core).unwrap_or_default() / pictures.max(1) as f64,
         waited: if worked > 0.0 { all / worked } else { 1.0 },
-        all_threads: median(many.to_vec()),
+        all_threads: median(many.to_vec()).unwrap_or_default(),
         threads,
         pictures,
         rounds: took.len(),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values[..] {
-        [] => 0.0,
-        _ if values.len() % 2 == 1 => values[values.len() / 2],
-        _ => f64::midpoint(values[values.len() / 2 - 1], values[values.len() / 2]),
     }
 }
 
@@ -167,7 +159,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Took, core_seconds, median, speed_of, turns};
+    use super::{Took, core_seconds, speed_of, turns};
 
     #[test]
     fn every_detector_begins_in_turn() {
@@ -195,12 +187,5 @@ mod tests {
         let core = core_seconds();
         while core_seconds() - core < 0.01 {}
         assert!(began.elapsed().as_secs_f64() >= passed + 0.01);
-    }
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0]), 2.5);
-        assert_eq!(median(vec![]), 0.0);
     }
 }
