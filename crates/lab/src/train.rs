@@ -1,6 +1,6 @@
 //! Heads over a frozen embedder: trained with triplets or as a classifier, compared with what needs no training, written as ONNX.
 //!
-//! [`FeatureSet`] takes vectors and people, [`Trainer`] and [`ClassifierTrainer`] learn from it, [`compare`] holds the result
+//! [`FeatureSet`] takes vectors and people, [`Trainer`] and [`ClassifierTrainer`] learn from it, [`compare()`] holds the result
 //! against principal components and random projections on people that none of them has seen, [`append`] makes a model of the
 //! [`Head`].
 
