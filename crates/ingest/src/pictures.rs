@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sightline_vision::Planes;
 use sightline_wire::{CameraState, Stamp, Transport, Utc};
@@ -24,8 +24,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A source that shows nothing for so long, or nothing more, is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A file whose pictures end so much earlier than it says it does is broken off: its demuxer takes that for the end.
+/// A file that ends so much earlier than it says it does, its sound included, is broken off: its demuxer takes that for the end.
 const MISSING_NS: i64 = 1_000_000_000;
+
+/// Sound that has not ended so long after the last picture goes on; that of a broken file ends with the pictures.
+const SOUND_ENDS: Duration = Duration::from_millis(500);
 
 /// How pictures are asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +109,7 @@ pub fn pictures(
                     break Ending::Stopped;
                 }
             }
-            Ok(None) => break ending(over, source, || cut_off(&counts, pipeline.duration_ns())),
+            Ok(None) => break ending(over, source, || cut_off(&counts, &pipeline)),
             Err(_) if stopped() => break Ending::Stopped,
             // A file is read as fast as its medium gives it: slow is not broken, once there are pictures.
             Err(_) if source.is_file() && counts.decoded.load(Ordering::Relaxed) > 0 => {}
@@ -134,12 +137,20 @@ fn ending(over: Option<PipelineEvent>, source: &Source, cut_off: impl FnOnce() -
     }
 }
 
-/// Whether the pictures end before the file should, by how long it says it is.
-fn cut_off(counts: &Counts, duration_ns: Option<i64>) -> Option<Outage> {
-    let (end_ns, duration_ns) = (counts.end_ns.load(Ordering::Relaxed), duration_ns?);
+/// Whether the file ends before it should, by how long it says it is. That may be how long its sound is: pictures alone may end earlier.
+fn cut_off(counts: &Counts, pipeline: &Pipeline) -> Option<Outage> {
+    let (end_ns, duration_ns) = (counts.end_ns.load(Ordering::Relaxed), pipeline.duration_ns()?);
+    let is_missing = |end_ns: i64| duration_ns - end_ns > MISSING_NS;
+    if !is_missing(end_ns) {
+        return None;
+    }
+    let asked = Instant::now();
+    while pipeline.sound_end_ns().is_none() && asked.elapsed() < SOUND_ENDS {
+        std::thread::sleep(SOUND_ENDS / 50);
+    }
     let seconds = |ns: i64| ns as f64 / 1e9;
     let detail = format!("its pictures end after {:.1} of {:.1} seconds", seconds(end_ns), seconds(duration_ns));
-    (duration_ns - end_ns > MISSING_NS).then(|| Outage::new(CameraState::Stalled, detail))
+    pipeline.sound_end_ns().filter(|sound_ns| is_missing(*sound_ns)).map(|_| Outage::new(CameraState::Stalled, detail))
 }
 
 /// What the decoder's thread does with every picture.
@@ -201,8 +212,11 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::path::Path;
     use std::time::{Duration, Instant};
 
+    use gst::prelude::*;
+    use gstreamer as gst;
     use sightline_wire::{CameraState, ClockSource};
 
     use super::{Ending, PicturesConfig, Watched, pictures};
@@ -305,6 +319,37 @@ mod tests {
         assert!((200..600).contains(&seen) && watched.decoded == seen, "{watched:?}");
         let Ending::BrokeOff(outage) = watched.ending else { panic!("{watched:?}") };
         assert!(outage.detail.contains(" of 30.6 seconds"), "{outage:?}");
+    }
+
+    /// Two seconds of pictures and six of sound.
+    fn with_sound(file: &Path) {
+        gst::init().unwrap();
+        let pipeline = gst::parse::launch(&format!(
+            "videotestsrc num-buffers=50 ! video/x-raw,width=64,height=64,framerate=25/1 ! jpegenc ! matroskamux name=all \
+             ! filesink location={} audiotestsrc num-buffers=60 samplesperbuffer=800 ! audio/x-raw,rate=8000,channels=1 ! all.",
+            file.display()
+        ));
+        let pipeline = pipeline.unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let message = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends).unwrap();
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    }
+
+    #[test]
+    fn sound_that_goes_on_after_the_pictures_is_no_break_and_a_file_that_breaks_off_with_its_sound_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, half) = (folder.path().join("whole.mkv"), folder.path().join("half.mkv"));
+        with_sound(&whole);
+        let bytes = std::fs::read(&whole).unwrap();
+        std::fs::write(&half, &bytes[..bytes.len() / 3]).unwrap();
+        let watched = |file| pictures(&Source::File(file), &PicturesConfig::default(), NEVER, |_, _| true).unwrap();
+        let all = Watched { decoded: 50, dropped: 0, unusable: 0, ending: Ending::Complete };
+        assert_eq!(watched(whole), all);
+        let broken = watched(half);
+        let Ending::BrokeOff(outage) = &broken.ending else { panic!("{broken:?}") };
+        assert!(outage.detail.contains(" of 6.0 seconds") && broken.decoded < 50, "{broken:?}");
     }
 
     #[test]

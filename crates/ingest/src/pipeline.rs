@@ -1,6 +1,6 @@
 //! One GStreamer pipeline: a source, whatever decodes it, and our sink for planar pictures.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +47,16 @@ pub(crate) struct Pipeline {
     skipped: Arc<AtomicU64>,
     /// Why the camera's certificate was refused.
     distrusted: Arc<OnceLock<&'static str>>,
+    sound: Arc<Sound>,
+}
+
+/// The streams of a file that are not shown.
+#[derive(Debug, Default)]
+struct Sound {
+    /// How many have not ended.
+    going: AtomicUsize,
+    /// How far they have come.
+    end_ns: AtomicI64,
 }
 
 impl Pipeline {
@@ -55,7 +65,7 @@ impl Pipeline {
         gst::init().map_err(|_| Outage::new(CameraState::Unsupported, "GStreamer is not installed properly"))?;
         let pipeline = gst::Pipeline::new();
         let (has_video, skipped, distrusted) = (Arc::default(), Arc::default(), Arc::default());
-        let built = Self { pipeline, source: source.clone(), has_video, skipped, distrusted };
+        let built = Self { pipeline, source: source.clone(), has_video, skipped, distrusted, sound: Arc::default() };
         let tail = built.add_tail(source, options, on_picture)?;
         built.add_source(source, options, &tail)?;
         // The error itself is on the bus.
@@ -92,7 +102,12 @@ impl Pipeline {
         self.skipped.load(Ordering::Relaxed)
     }
 
-    /// How long a file says it is.
+    /// Where a file's sound ends, 0 without any; None when it still goes on.
+    pub(crate) fn sound_end_ns(&self) -> Option<i64> {
+        (self.sound.going.load(Ordering::Acquire) == 0).then(|| self.sound.end_ns.load(Ordering::Relaxed))
+    }
+
+    /// How long a file says it is: of most containers, its longest stream.
     pub(crate) fn duration_ns(&self) -> Option<i64> {
         let duration = self.pipeline.query_duration::<gst::ClockTime>()?;
         i64::try_from(duration.nseconds()).ok()
@@ -125,6 +140,9 @@ impl Pipeline {
             origin.link(&decoder).map_err(|_| broken("source and decoder"))?;
         }
         link_when_there(&decoder, tail, "video");
+        if source.is_file() {
+            follow_sound(&decoder, &self.sound);
+        }
         self.watch_for_video(&decoder, tail);
         Ok(())
     }
@@ -162,6 +180,33 @@ impl Drop for Pipeline {
     }
 }
 
+/// Notes how far the streams come that are not shown.
+fn follow_sound(decoder: &gst::Element, sound: &Arc<Sound>) {
+    let sound = Arc::clone(sound);
+    decoder.connect_pad_added(move |_, pad| {
+        if kind_of(pad).starts_with("video") {
+            return;
+        }
+        sound.going.fetch_add(1, Ordering::Release);
+        let sound = Arc::clone(&sound);
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+            if let Some(buffer) = info.buffer() {
+                let end = buffer.pts().map(|begin| begin + buffer.duration().unwrap_or_default());
+                let segment = pad.sticky_event::<gst::event::Segment>(0);
+                let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
+                let running = segment.and_then(|segment| segment.to_running_time(end)).or(end);
+                let end_ns = running.and_then(|end| i64::try_from(end.nseconds()).ok()).unwrap_or_default();
+                sound.end_ns.fetch_max(end_ns, Ordering::Relaxed);
+            }
+            if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+                sound.going.fetch_sub(1, Ordering::Release);
+                return gst::PadProbeReturn::Remove;
+            }
+            gst::PadProbeReturn::Ok
+        });
+    });
+}
+
 /// Links the first pad of video that appears.
 fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
     let to = to.downgrade();
@@ -169,13 +214,18 @@ fn link_when_there(from: &gst::Element, to: &gst::Element, kind: &'static str) {
         let Some(sink) = to.upgrade().and_then(|to| to.static_pad("sink")).filter(|sink| !sink.is_linked()) else {
             return;
         };
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let name = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
+        let name = kind_of(pad);
         let wanted = name.starts_with(kind) || name.starts_with("application/x-rtp") || name.starts_with("image");
         if wanted && pad.link(&sink).is_err() {
             tracing::debug!(pad = %pad.name(), "a stream could not be linked");
         }
     });
+}
+
+/// The media type on a pad.
+fn kind_of(pad: &gst::Pad) -> String {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default()
 }
 
 pub(crate) fn element(name: &'static str) -> Result<gst::Element, Outage> {

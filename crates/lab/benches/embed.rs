@@ -1,7 +1,8 @@
 //! What embedding a folder costs the laboratory beyond its networks: `cargo xtask bench embed`.
 //!
-//! - Numerator: CPU of [`faces::embed`] on one thread with nothing kept, as `verify`, `identify` and the others call it. It opens the
-//!   networks, reads and decodes the pictures, finds and cuts faces, and shares the work.
+//! - Numerator: CPU of [`faces::embed`] on one thread with nothing kept. All commands that turn pictures into vectors call it, `calibrate`
+//!   for the quality of faces as well; what they have seen before they keep, unless told otherwise. It opens the networks, reads and
+//!   decodes the pictures, finds, cuts and assesses faces, and shares the work.
 //! - Denominator: CPU of the detector alone on the same pictures, decoded before, and of the embedder alone on the same faces, cut out before
 //!   and in the same batches; both opened and warm.
 //!

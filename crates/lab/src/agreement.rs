@@ -1,7 +1,8 @@
-//! Detectors compared without a truth: how far they agree, and the faces on which they do not.
+//! Detectors compared with each other: how far they agree, and the faces on which they do not.
 //!
-//! Boxes agree when their intersection over union is 0.5 or more. Agreement says nothing about who is right: the
-//! disagreements are sorted so that they can be looked at on a contact sheet.
+//! Boxes are matched as WIDER FACE's evaluation matches them ([`crate::detection`]), what the earlier of two detectors found taking the
+//! place of the truth: with the truth itself as the first of the detectors, the figures are those of the evaluation. Agreement says nothing
+//! about who is right: the disagreements are sorted so that they can be looked at on a contact sheet.
 
 use std::collections::HashSet;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    rectangle::{Rectangle, SAME_FACE},
+    rectangle::Rectangle,
     wider::{Detection, ResultImage},
 };
 
@@ -35,11 +36,11 @@ pub struct PairAgreement {
     pub first: String,
     /// The other.
     pub second: String,
-    /// Faces that both found, matched one to one, the greatest overlap first.
+    /// Faces of the first that the second found as well.
     pub both: usize,
     /// Faces that only the first found.
     pub only_first: usize,
-    /// Faces that only the second found.
+    /// Boxes of the second that are of no face of the first, or of one that another box is of.
     pub only_second: usize,
 }
 
@@ -156,26 +157,11 @@ fn pair_agreement(images: &[Image], first: (usize, &str), second: (usize, &str))
     PairAgreement { first: first.1.to_owned(), second: second.1.to_owned(), both, only_first, only_second }
 }
 
-/// How many boxes of the one belong to a box of the other, one to one, the greatest overlap first. Equal overlaps are
-/// taken by place, so that the order of the boxes does not matter.
+/// How many boxes of the first have a box of the second that overlaps them most.
 fn count_matches(first: &[Detection], second: &[Detection]) -> usize {
-    let (first, second) = (sorted(first), sorted(second));
-    let mut overlaps = Vec::new();
-    for (a, one) in first.iter().enumerate() {
-        for (b, other) in second.iter().enumerate() {
-            let overlap = one.area.overlap(&other.area);
-            if overlap >= SAME_FACE {
-                overlaps.push((overlap, a, b));
-            }
-        }
-    }
-    overlaps.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut used_first, mut used_second) = (HashSet::new(), HashSet::new());
-    let is_match = |&&(_, a, b): &&(f64, usize, usize)| {
-        let free = !used_first.contains(&a) && !used_second.contains(&b);
-        free && used_first.insert(a) && used_second.insert(b)
-    };
-    overlaps.iter().filter(is_match).count()
+    let first = sorted(first);
+    let face_of = |one: &Detection| one.area.same_face(first.iter().map(|face| &face.area));
+    second.iter().filter_map(face_of).collect::<HashSet<usize>>().len()
 }
 
 /// Boxes of different detectors that show the same face.
@@ -185,25 +171,26 @@ struct Group {
     detectors: Vec<usize>,
 }
 
-/// Puts the boxes of a picture together: detector by detector, each box joins the group whose first box it overlaps
-/// most, if it overlaps it enough and no surer box of the same detector is in it; otherwise it begins a group.
+/// Puts the boxes of a picture together, detector by detector: each box joins the face that an earlier detector was the first to find, the
+/// first such detector before the others, if no surer box of its own detector is in it; otherwise it begins a face.
 fn groups_of(detections: &[&[Detection]]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+    // By the detector that was the first.
+    let mut begun: Vec<Vec<Group>> = Vec::new();
     for (detector, found) in detections.iter().enumerate() {
+        let mut own = Vec::new();
         for one in sorted(found) {
-            let is_open = |group: &&mut Group| !group.detectors.contains(&detector);
-            let overlapping = groups
-                .iter_mut()
-                .filter(is_open)
-                .map(|group| (group.area.overlap(&one.area), group))
-                .filter(|(overlap, _)| *overlap >= SAME_FACE);
-            match overlapping.max_by(|a, b| a.0.total_cmp(&b.0)) {
-                Some((_, group)) => group.detectors.push(detector),
-                None => groups.push(Group { area: one.area, detectors: vec![detector] }),
+            let joined = begun.iter_mut().find_map(|groups| {
+                let nth = one.area.same_face(groups.iter().map(|group| &group.area))?;
+                Some(&mut groups[nth].detectors).filter(|detectors| !detectors.contains(&detector))
+            });
+            match joined {
+                Some(detectors) => detectors.push(detector),
+                None => own.push(Group { area: one.area, detectors: vec![detector] }),
             }
         }
+        begun.push(own);
     }
-    groups
+    begun.into_iter().flatten().collect()
 }
 
 /// The detections by falling score, equal scores by place.

@@ -46,7 +46,7 @@ pub struct ModelArguments {
     /// Threads; all cores unless given
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Keep the vectors nowhere and look at every picture anew
+    /// Keep the vectors nowhere and look at every picture anew; what is kept already is forgotten by deleting its folder
     #[arg(long)]
     pub no_cache: bool,
     /// As [`Models::flip`]; for the commands that offer it, by an option of their own
@@ -128,13 +128,16 @@ fn embed(arguments: &ModelArguments, run: Run, data: (&Path, &[String])) -> anyh
         bail!("there is no picture to look at");
     }
     let models = arguments.open()?;
-    let run = noted(run, &models, &[&models.detector.model, &models.embedder])?;
+    let mut run = noted(run, &models, &[&models.detector.model, &models.embedder])?;
     let kept = arguments.kept();
-    let progress = |pieces, done| Progress::resumed("pictures", pieces, done);
+    let progress = |pieces, done| {
+        run.recalled += done;
+        Progress::resumed("pictures", pieces, done)
+    };
     let outcomes = faces::embed(&models, data, arguments.threads(), kept.as_deref(), progress)?;
     for (file, outcome) in data.1.iter().zip(&outcomes) {
         match outcome {
-            Outcome::Vector(_) => {}
+            Outcome::Vector(..) => {}
             Outcome::NoFace => output::note(&format!("{file}: no face")),
             Outcome::Unusable(reason) => output::note(&format!("{file}: {reason}")),
         }

@@ -12,7 +12,7 @@
 //! 5. The average precision is the area below the precision envelope, as in PASCAL VOC 2010.
 //!
 //! Pictures without a face in the truth, or without a detection, add no proposals in this protocol; the false
-//! detections in pictures without faces are in [`figures`] and [`curve`] only. A detector whose scores are all equal
+//! detections in pictures without faces are in [`figures`] only. A detector whose scores are all equal
 //! is outside the protocol, which would divide by zero: its detections get the score 1 here.
 
 mod cases;
@@ -108,12 +108,6 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// False detections for each picture.
-    #[must_use]
-    pub fn false_per_image(&self) -> Option<f64> {
-        ratio(self.false_detections, self.images)
-    }
-
     /// The share of the detections that are faces; None without detections.
     #[must_use]
     pub fn precision(&self) -> Option<f64> {
@@ -235,25 +229,6 @@ pub fn figures(cases: &[Case], threshold: f64) -> Figures {
         false_detections,
         ignored,
     }
-}
-
-/// The precision-recall curve over all pictures, one point for every score that occurs, by falling score.
-///
-/// # Errors
-/// When no face counts or a score is not finite.
-pub fn curve(cases: &[Case]) -> Result<Vec<CurvePoint>, DetectionError> {
-    let faces = checked_faces(cases)?;
-    let mut all: Vec<Judged> = cases.iter().flat_map(judge).collect();
-    all.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let running = running_counts(&all);
-    let is_last_of_score = |index: usize| running.get(index + 1).is_none_or(|next| next.score != running[index].score);
-    let point = |count: &Running| CurvePoint {
-        threshold: count.score,
-        precision: ratio(count.found, count.proposals).unwrap_or(0.0),
-        recall: count.found as f64 / faces as f64,
-    };
-    let kept = running.iter().enumerate().filter(|(index, _)| is_last_of_score(*index));
-    Ok(kept.map(|(_, count)| point(count)).collect())
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sightline_infer::{Detection, DetectorConfig, Embedder, FaceCrop, InferError, ItemError, ModelStore, Runtime};
-use sightline_vision::{FaceCut, QualityGates, RgbImage, fuse};
+use sightline_infer::{
+    AssessedFace, Detection, DetectorConfig, Embedder, FaceCrop, InferError, ItemError, ModelStore, Runtime,
+};
+use sightline_vision::{QualityGates, QualityReason, RgbImage, fuse};
 use thiserror::Error;
 
 use crate::crops::{self, Finder, Missing};
@@ -69,12 +71,42 @@ pub struct Models {
     pub flip: bool,
 }
 
+/// What the pipeline makes of a face, aside from its vector.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Worth {
+    /// Its quality, 0 to 1.
+    pub quality: f32,
+    /// The shorter side of its box, pixels.
+    pub size: f32,
+    /// The first of the pipeline's gates that it fails; that for the size is left to whoever asks.
+    pub flaw: Option<String>,
+}
+
+impl Worth {
+    fn of(face: &AssessedFace) -> Self {
+        let bbox = face.detection.bbox;
+        let flaw = face.flaw.map(|flaw| flaw.as_str().to_owned());
+        Self { quality: face.quality.score, size: bbox.width().min(bbox.height()), flaw }
+    }
+
+    /// Why the pipeline would not use the face, where faces count from `least` pixels on.
+    #[must_use]
+    pub fn flaw(&self, least: f32) -> Option<&str> {
+        if self.size < least { Some(QualityReason::Small.as_str()) } else { self.flaw.as_deref() }
+    }
+}
+
+/// Without the one for the size, which is a setting of the pipeline.
+fn gates() -> QualityGates {
+    QualityGates { min_size: 0.0, ..QualityGates::default() }
+}
+
 /// What a picture gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The unit vector of its face.
-    Vector(Vec<f32>),
+    /// The unit vector of its face, and what the face is worth.
+    Vector(Vec<f32>, Worth),
     /// No face was found.
     NoFace,
     /// It cannot be used, and why.
@@ -86,7 +118,7 @@ impl Outcome {
     #[must_use]
     pub fn vector(&self) -> Option<&[f32]> {
         match self {
-            Self::Vector(vector) => Some(vector),
+            Self::Vector(vector, _) => Some(vector),
             Self::NoFace | Self::Unusable(_) => None,
         }
     }
@@ -130,7 +162,7 @@ pub fn embed(
     kept: Option<&Path>,
     progress: impl FnOnce(u64, u64) -> Progress,
 ) -> Result<Vec<Outcome>, FacesError> {
-    let kept = Kept::open(kept, "vectors", &key(models)?)?;
+    let kept = Kept::open(kept, "faces", &key(models)?)?;
     let mut outcomes: Vec<Option<Outcome>> =
         files.iter().map(|file| kept.recall(&root.join(file), "").cloned()).collect();
     let missing: Vec<usize> = (0..files.len()).filter(|index| outcomes[*index].is_none()).collect();
@@ -155,9 +187,10 @@ pub fn embed(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// Everything that the vectors depend on, aside from the pictures: weights, manifests, and what was asked for.
+/// Everything that the outcomes depend on, aside from the pictures: weights, manifests, gates, and what was asked for.
 fn key(models: &Models) -> Result<String, InferError> {
-    let mut key = format!("{:?} {:?} {}", models.detector, models.choice, if models.flip { "flip" } else { "" });
+    let flip = if models.flip { "flip" } else { "" };
+    let mut key = format!("{:?} {:?} {:?} {flip}", models.detector, models.choice, gates());
     for id in [&models.detector.model, &models.embedder] {
         key += &format!(" {} {:?}", models.store.verify(id)?, models.store.get(id)?);
     }
@@ -182,26 +215,33 @@ impl Worker {
 
     /// As the stages do it: from the picture to a generic crop, from the crops to vectors.
     fn embed(&mut self, paths: &[PathBuf]) -> Result<Vec<Outcome>, InferError> {
-        let cuts = paths.iter().map(|path| self.cut(path)).collect::<Result<Vec<_>, _>>()?;
+        let faces = paths.iter().map(|path| self.face(path)).collect::<Result<Vec<_>, _>>()?;
         let detector = self.finder.model_id().to_owned();
-        let crops: Vec<FaceCrop<'_>> = cuts
+        let crops: Vec<FaceCrop<'_>> = faces
             .iter()
             .flatten()
-            .map(|cut| FaceCrop { image: &cut.image, face: cut.face, landmarks: cut.landmarks, detector: &detector })
+            .map(|AssessedFace { cut, .. }| FaceCrop {
+                image: &cut.image,
+                face: cut.face,
+                landmarks: cut.landmarks,
+                detector: &detector,
+            })
             .collect();
         let mut vectors = self.vectors(&crops)?.into_iter();
-        let outcome = |cut: Result<FaceCut, Missing>| match cut.map(|_| vectors.next()) {
-            Ok(Some(Ok(vector))) => Outcome::Vector(vector),
-            Ok(Some(Err(error))) => Outcome::Unusable(error.to_string()),
-            Ok(None) => Outcome::NoFace,
-            Err(missing) => missing.into(),
+        let outcome = |face: &Result<AssessedFace, Missing>| match face {
+            Ok(face) => match vectors.next() {
+                Some(Ok(vector)) => Outcome::Vector(vector, Worth::of(face)),
+                Some(Err(error)) => Outcome::Unusable(error.to_string()),
+                None => Outcome::NoFace,
+            },
+            Err(missing) => missing.clone().into(),
         };
-        Ok(cuts.into_iter().map(outcome).collect())
+        Ok(faces.iter().map(outcome).collect())
     }
 
-    fn cut(&mut self, path: &Path) -> Result<Result<FaceCut, Missing>, InferError> {
+    fn face(&mut self, path: &Path) -> Result<Result<AssessedFace, Missing>, InferError> {
         match crops::read(path) {
-            Ok(image) => Ok(self.finder.find(&image, &QualityGates::default())?.map(|face| face.cut)),
+            Ok(image) => self.finder.find(&image, &gates()),
             Err(missing) => Ok(Err(missing)),
         }
     }
@@ -238,7 +278,7 @@ mod tests {
     use sightline_infer::{Detection, DetectorConfig, Device, ModelStore, Runtime};
     use sightline_vision::{Point, Rect, RgbImage};
 
-    use super::{Choice, Models, cosine, key, mirrored};
+    use super::{Choice, Models, Worth, cosine, key, mirrored};
 
     fn face(x1: f32, y1: f32, x2: f32, y2: f32) -> Detection {
         Detection { bbox: Rect::new(x1, y1, x2, y2), score: 0.9, landmarks: [Point { x: x1, y: y1 }; 5] }
@@ -284,6 +324,13 @@ mod tests {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), 1 + others.len());
+    }
+
+    #[test]
+    fn a_face_that_is_too_small_is_so_first() {
+        let worth = Worth { quality: 0.5, size: 50.0, flaw: Some("turned".to_owned()) };
+        assert_eq!([40.0, 50.0, 51.0].map(|least| worth.flaw(least)), [Some("turned"), Some("turned"), Some("small")]);
+        assert_eq!(Worth { flaw: None, ..worth }.flaw(40.0), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub const SEETAFACE: &str = "seetaface";
 
 /// Least score of a network with one threshold, when it is opened for a curve. Lower, and its suppression is given thousands of boxes
 /// that change nothing in the part of the curve that anybody would use.
-const CURVE_THRESHOLD: f32 = 0.02;
+pub(crate) const CURVE_THRESHOLD: f32 = 0.02;
 
 /// What a detector is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -26,7 +26,7 @@ const CURVE_THRESHOLD: f32 = 0.02;
 pub enum Purpose {
     /// As it is used: faces from its own least score on.
     Use,
-    /// For a precision-recall curve: faces of any score. Of these, the ones from [`Finders::least_score`] on are those that it finds in
+    /// For a precision-recall curve: faces down to scores that nobody would accept. Of these, the ones from [`Finders::least_score`] on are those that it finds in
     /// use. MTCNN's first two networks keep their thresholds: the curve is that of the score it gives, its last network's.
     Curve,
 }

@@ -2,10 +2,14 @@
 //!
 //! An interrupted run goes on where it was, and a second one begins with what the first has made. The file's name carries everything that
 //! the results depend on, aside from the pictures; a picture whose file has changed since is looked at again.
+//!
+//! Vectors of faces are biometric data: only their owner may read the files and look into the folder. To forget all of it is to delete the
+//! folder; nothing else is there.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -66,8 +70,10 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
         let sum: String = Sha256::digest(key).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let path = folder.join(format!("{kind}-{sum}.jsonl"));
         let failed = |source| KeepError { path: path.clone(), source };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed)?;
+        private_folder(folder).map_err(failed)?;
+        let open = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
+        let mut file = open.map_err(failed)?;
+        narrow(&path, 0o600);
         let (mut known, mut line, mut reader) = (HashMap::new(), Vec::new(), BufReader::new(&file));
         let mut whole = true;
         while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
@@ -106,6 +112,23 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
     }
 }
 
+/// Makes the folder, for its owner alone.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    if let Some(above) = folder.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    narrow(folder, 0o700);
+    Ok(())
+}
+
+/// Takes away what an earlier version left to others. Who may not do that is not the owner, and has not made it.
+fn narrow(path: &Path, mode: u32) {
+    if path.metadata().is_ok_and(|seen| seen.permissions().mode() & 0o777 & !mode != 0) {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).ok();
+    }
+}
+
 /// The same from whichever folder the laboratory is started, and by whichever way the file is named.
 fn whole(file: &Path) -> PathBuf {
     file.canonicalize().unwrap_or_else(|_| file.to_owned())
@@ -115,6 +138,7 @@ fn whole(file: &Path) -> PathBuf {
 mod tests {
     use std::fs::OpenOptions;
     use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::{Path, PathBuf};
 
     use super::Kept;
@@ -158,6 +182,22 @@ mod tests {
         let nowhere = Values::open(None, "values", "haar").unwrap();
         nowhere.keep(&a, "", &value).unwrap();
         assert_eq!(nowhere.recall(&a, ""), None);
+    }
+
+    #[test]
+    fn only_the_owner_may_read_what_is_kept() {
+        let scratch = Scratch::new();
+        let folder = scratch.path().join("cache/lab");
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        open(&folder, "k");
+        let file = only(&folder);
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        // As an earlier version left them.
+        for (path, wide) in [(&file, 0o644), (&folder, 0o755)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(wide)).unwrap();
+        }
+        open(&folder, "k");
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     }
 
     #[test]

@@ -24,10 +24,18 @@ enum Shown {
 }
 
 impl Progress {
-    /// For so many pieces, of which `done` are there already from an interrupted run.
+    /// For so many pieces, of which `done` are there already from an earlier run: that is said.
     #[must_use]
     pub fn resumed(what: &str, pieces: u64, done: u64) -> Self {
-        Self::on_terminal_or(what, Some(pieces), done, || Box::new(io::stderr()))
+        let progress = Self::on_terminal_or(what, Some(pieces), done, || Box::new(io::stderr()));
+        progress.say_kept(what, pieces, done);
+        progress
+    }
+
+    fn say_kept(&self, what: &str, pieces: u64, done: u64) {
+        if done > 0 {
+            self.say(&format!("{what}: {done} of {pieces} are kept from an earlier run"));
+        }
     }
 
     /// For so many pieces.
@@ -245,6 +253,16 @@ mod tests {
         let (mut lines, paper, start) = lines(Some(1_000), 900);
         lines.advance(50, start + EVERY);
         assert_eq!(paper.text(), "w: 950 of 1000, 95 %, 5.0 a second, 10 s left\n");
+    }
+
+    #[test]
+    fn what_was_there_before_is_said() {
+        for (done, text) in [(0, ""), (900, "w: 900 of 1000 are kept from an earlier run\n")] {
+            let paper = Paper::default();
+            let progress = Progress::lines("w", Some(1_000), done, Box::new(paper.clone()));
+            progress.say_kept("w", 1_000, done);
+            assert_eq!(paper.text(), text);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A rectangle in a picture and the two ways in which overlaps are counted.
+//! A rectangle in a picture, and how overlaps are counted: by the convention of WIDER FACE.
 //!
 //! Not [`sightline_vision::Rect`], because evaluations compare to the last bit: WIDER FACE's files write a corner, a width and a height, which
 //! are kept as they are written, and its protocol counts in double precision, where an overlap of exactly one half and the first of equal
@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The intersection over union from which two boxes show the same face.
-pub const SAME_FACE: f64 = 0.5;
+const SAME_FACE: f64 = 0.5;
 
 /// A rectangle in pixels of the picture: left top corner, width and height.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,32 +29,35 @@ impl Rectangle {
         Self { left, top, width, height }
     }
 
-    /// Intersection over union of the two areas, 0 to 1. Rectangles without an area overlap nothing.
-    #[must_use]
-    pub fn overlap(&self, other: &Self) -> f64 {
-        self.overlap_with_edge(other, 0.0)
-    }
-
     /// Intersection over union by the WIDER FACE convention: the far corner is `left + width`, `top + height`, and
     /// every extent from corner to corner counts one pixel more, as if corners were pixels that belong to the box.
     #[must_use]
     pub fn overlap_plus_one(&self, other: &Self) -> f64 {
-        self.overlap_with_edge(other, 1.0)
-    }
-
-    /// Intersection over union with every extent longer by `edge`.
-    fn overlap_with_edge(&self, other: &Self, edge: f64) -> f64 {
         let (right, bottom) = (self.left + self.width, self.top + self.height);
         let (other_right, other_bottom) = (other.left + other.width, other.top + other.height);
-        let width = right.min(other_right) - self.left.max(other.left) + edge;
-        let height = bottom.min(other_bottom) - self.top.max(other.top) + edge;
+        let width = right.min(other_right) - self.left.max(other.left) + 1.0;
+        let height = bottom.min(other_bottom) - self.top.max(other.top) + 1.0;
         if width <= 0.0 || height <= 0.0 {
             return 0.0;
         }
         let shared = width * height;
-        let own = (right - self.left + edge) * (bottom - self.top + edge);
-        let others = (other_right - other.left + edge) * (other_bottom - other.top + edge);
+        let own = (right - self.left + 1.0) * (bottom - self.top + 1.0);
+        let others = (other_right - other.left + 1.0) * (other_bottom - other.top + 1.0);
         shared / (own + others - shared)
+    }
+
+    /// Which of `others` shows the same face by the WIDER FACE convention: the one that overlaps most, the first of equals, if it overlaps
+    /// enough.
+    #[must_use]
+    pub fn same_face<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Option<usize> {
+        let mut most = (None, 0.0);
+        for (index, other) in others.into_iter().enumerate() {
+            let overlap = self.overlap_plus_one(other);
+            if overlap > most.1 {
+                most = (Some(index), overlap);
+            }
+        }
+        most.0.filter(|_| most.1 >= SAME_FACE)
     }
 
     /// Whether every number is finite and neither side is negative.
@@ -74,10 +77,8 @@ mod tests {
     fn overlaps_of_hand_computed_boxes() {
         let square = Rectangle::new(0.0, 0.0, 10.0, 10.0);
         let half = Rectangle::new(5.0, 0.0, 10.0, 10.0);
-        assert!((square.overlap(&half) - 50.0 / 150.0).abs() < 1e-15);
         // Eleven by eleven each; they share six by eleven.
         assert!((square.overlap_plus_one(&half) - 66.0 / (121.0 + 121.0 - 66.0)).abs() < 1e-15);
-        assert_eq!(square.overlap(&square), 1.0);
         assert_eq!(square.overlap_plus_one(&square), 1.0);
     }
 
@@ -85,15 +86,13 @@ mod tests {
     fn touching_and_distant_boxes() {
         let square = Rectangle::new(0.0, 0.0, 10.0, 10.0);
         let touching = Rectangle::new(10.0, 0.0, 10.0, 10.0);
-        assert_eq!(square.overlap(&touching), 0.0);
         assert!((square.overlap_plus_one(&touching) - 11.0 / (242.0 - 11.0)).abs() < 1e-15);
         assert_eq!(square.overlap_plus_one(&Rectangle::new(11.0, 0.0, 5.0, 5.0)), 0.0);
     }
 
     #[test]
-    fn a_point_overlaps_only_by_the_wider_convention() {
+    fn a_point_is_a_pixel() {
         let point = Rectangle::new(3.0, 3.0, 0.0, 0.0);
-        assert_eq!(point.overlap(&point), 0.0);
         assert_eq!(point.overlap_plus_one(&point), 1.0);
     }
 

@@ -30,6 +30,7 @@ pub use compare::{CompareConfig, Comparison, Method, Run, Summary, compare};
 pub use embedding::{EmbeddingConfig, Start};
 pub use error::TrainError;
 pub use features::{FeatureSet, Sample};
+pub(crate) use head::scaled;
 pub use head::{Dense, Head};
 pub use metric::{Embedded, PairScores, Rates};
 pub use onnx::{Combined, append};

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
+/// What the name of a file begins with while it is written.
+pub(crate) const UNFINISHED: &str = ".sightline-";
+
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}")]
@@ -16,7 +19,8 @@ pub struct WriteError {
 }
 
 /// Lets `fill` write the file. Until all is on disk, what stood at `path` before stays there; when anything goes
-/// wrong (a full disk, say) it stays for good. A pipe or terminal (`/dev/stdout`) is written to as it is.
+/// wrong (a full disk, say) it stays for good. What is replaced hands on who may read it. A pipe or terminal (`/dev/stdout`) is
+/// written to as it is.
 pub(crate) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
     let outcome = if path.metadata().is_ok_and(|seen| !seen.is_file() && !seen.is_dir()) {
         File::options().write(true).open(path).and_then(|file| through(file, fill).map(drop))
@@ -33,8 +37,14 @@ fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The umask takes away what the user does not grant.
-    let beside = Builder::new().prefix(".sightline-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    // The library's own error names a file that nobody asked for.
+    folder.metadata()?;
+    let beside = Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
+    let beside = beside.map_err(|error| io::Error::from(error.kind()))?;
+    // A new file has what the umask leaves.
+    if let Ok(old) = target.metadata() {
+        beside.as_file().set_permissions(old.permissions())?;
+    }
     let file = through(beside, fill)?;
     file.as_file().sync_all()?;
     file.persist(&target)?;
@@ -80,6 +90,29 @@ mod tests {
         fs::write(&plain, "").unwrap();
         let mode = |path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&path), mode(&plain));
+    }
+
+    #[test]
+    fn who_may_read_a_file_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "").unwrap();
+        for mode in [0o600, 0o664] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            write(&path, |file| file.write_all(b"new")).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_file_that_was_asked_for_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no/such/r.json");
+        let error = write(&path, |_| Ok(())).unwrap_err().to_string();
+        assert_eq!(error, format!("cannot write {}: No such file or directory (os error 2)", path.display()));
+        fs::write(folder.path().join("no"), "a file").unwrap();
+        let error = write(&path, |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("r.json") && !error.contains(".sightline-"), "{error}");
     }
 
     #[test]

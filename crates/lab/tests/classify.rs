@@ -142,6 +142,37 @@ fn a_written_split_repeats_the_run() {
     }
 }
 
+/// No face in any picture is the failure of the embedder's method alone.
+#[test]
+fn a_method_that_sees_nothing_leaves_the_others() {
+    let data = TempDir::new().unwrap();
+    for person in 0..2_u8 {
+        let folder = data.path().join(format!("stripes{person}"));
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..4_u8 {
+            let mut image = sightline_vision::RgbImage::filled(250, 250, [0; 3]);
+            for (place, value) in image.data_mut().iter_mut().enumerate() {
+                let (x, y) = (place / 3 % 250, place / 750);
+                let along = if person == 0 { x } else { y };
+                *value = if along / 10 % 2 == 0 { 200 } else { 20 * number };
+            }
+            let bytes = sightline_vision::encode_rgb(&image, 90, sightline_vision::Subsampling::Half).unwrap();
+            std::fs::write(folder.join(format!("{number}.jpg")), bytes).unwrap();
+        }
+    }
+    let json = data.path().join("results.json");
+    let root = data.path().to_str().unwrap();
+    let (table, beside) =
+        succeeds(&[root, "--methods", "dlib,eigenfaces", "--json", json.to_str().unwrap(), "--threads", "2"]);
+    assert!(table.contains("dlib        could not learn") && table.contains("eigenfaces  1.0000 ("), "{table}");
+    assert!(beside.contains("dlib: no face was found in any of 8 pictures"), "{beside}");
+    assert!(beside.contains("split: drawn by picture, no visit is known"), "{beside}");
+    let results = self::json(&json);
+    assert_eq!(results["results"]["drawn"], "by_picture");
+    assert!(method(&results, "dlib")["Err"].as_str().unwrap().contains("no face was found"));
+    assert!(fails(&[root, "--methods", "dlib"]).contains("no method could learn these people"));
+}
+
 #[test]
 fn what_cannot_be_classified_says_why() {
     let Some(shared) = shared_or_skip("classify::what_cannot_be_classified_says_why") else { return };

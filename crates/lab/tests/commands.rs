@@ -150,7 +150,7 @@ fn verify_puts_methods_side_by_side_and_says_what_was_left_out() {
     let html = std::fs::read_to_string(&page).unwrap();
     let seen = |part: &str| html.matches(part).count();
     assert_eq!((seen("<h3>ROC</h3>"), seen("<h3>DET</h3>"), seen("<h3>Scores of same and different</h3>")), (1, 1, 2));
-    assert!(html.contains("1 pairs were left out") && html.contains("a face missed"));
+    assert!(html.contains("1 pairs were left out") && html.contains("no score"));
     let plain = read(&results);
     let models: Vec<&str> =
         plain["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
@@ -162,7 +162,7 @@ fn verify_puts_methods_side_by_side_and_says_what_was_left_out() {
         // Two of seven count as accepted at every threshold.
         assert_eq!(
             method["tar"][0][1]["Err"],
-            "a rate of 0.1 cannot be measured with 7 different pairs: the smallest that can be asked is 0.143"
+            "a rate of 0.1 cannot be measured with 7 different pairs: the smallest that these data can show is 0.143"
         );
     }
     let (table, _) = succeeds(&[&words[..], &["--flip", "--subtract-mean"]].concat());
@@ -198,6 +198,46 @@ fn identify_puts_methods_side_by_side() {
     let html = std::fs::read_to_string(&page).unwrap();
     assert_eq!(html.matches("<h3>DIR over FPIR</h3>").count(), 1);
     assert!(html.contains("Strangers, most alike somebody: centerface + dlib"));
+}
+
+#[test]
+fn a_reader_that_is_gone_costs_no_file_and_what_was_kept_is_told() {
+    let name = "commands::a_reader_that_is_gone_costs_no_file_and_what_was_kept_is_told";
+    let Some(shared) = shared_or_skip(name) else { return };
+    let (data, out) = (some_people(&shared), TempDir::new().unwrap());
+    file(data.path(), "few.txt", b"1 1\nAnn 1 2\nAnn 1 Ben 1\n");
+    let [pairs, json, page] = [data.path().join("few.txt"), out.path().join("r.json"), out.path().join("r.html")];
+    // A cache of the test's own.
+    let cache = out.path().join("cache");
+    std::fs::create_dir(&cache).unwrap();
+    std::os::unix::fs::symlink(sightline_testkit::cache_dir().join("models"), cache.join("models")).unwrap();
+    let run = |json: &Path, to: &str| {
+        let library = sightline_testkit::onnxruntime().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-lab"));
+        command.args([
+            "verify",
+            text(data.path()),
+            "--pairs",
+            text(&pairs),
+            "--json",
+            text(json),
+            "--html",
+            text(&page),
+        ]);
+        command.env("ORT_DYLIB_PATH", library).env("SIGHTLINE_CACHE", &cache);
+        let output = command.stdout(std::fs::File::create(to).unwrap()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run(&json, "/dev/full");
+    assert!(code == Some(1) && said.contains("cannot print the tables: No space left"), "{said}");
+    assert!(page.is_file() && !said.contains("from an earlier run"), "{said}");
+    assert_eq!(read(&json)["recalled"], 0);
+    let (code, said) = run(&json, "/dev/null");
+    assert!(code == Some(0) && said.contains("pictures: 3 of 3 are kept from an earlier run"), "{said}");
+    assert_eq!(read(&json)["recalled"], 3);
+    std::fs::remove_file(&page).unwrap();
+    let (code, said) = run(&out.path().join("no/r.json"), "/dev/null");
+    assert!(code == Some(1) && said.contains("no/r.json: No such file") && page.is_file(), "{said}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use sightline_lab::metrics::MetricError;
 use sightline_lab::metrics::classification::{Answer, Confusion};
+use sightline_lab::metrics::statistics::Spread;
 use sightline_lab::metrics::verification::{Pair, Pairs, Scale, ThresholdPolicy};
 use sightline_testkit::shared_or_skip;
 
@@ -94,6 +95,40 @@ fn lfw_dev_on_the_grid() {
         println!("{name}: {accuracy:?} {val:?} {:?}", pairs.equal_error());
         near(val.val.mean, &golden["tar_at_far"]["0.01"]["tar"], 0.02);
         assert!(pairs.val_at_far(0.001, scale).is_err());
+    }
+}
+
+/// What an independent program makes of generated pairs, in ten folds, with ties on the grid and missed faces: a threshold that is a step
+/// off, or not interpolated, shows.
+#[test]
+fn lfw_s_grid_and_validation_rate() {
+    let golden: Value = serde_json::from_str(include_str!("golden/verification.json")).unwrap();
+    let pair = |row: &Value| Pair {
+        same: row[1].as_bool().unwrap(),
+        fold: row[0].as_u64().unwrap() as usize,
+        score: row[2].as_f64(),
+    };
+    let pairs = Pairs::new(golden["pairs"].as_array().unwrap().iter().map(pair).collect()).unwrap();
+    let accuracy = pairs.accuracy(ThresholdPolicy::LfwGrid(Scale::Cosine)).unwrap();
+    let spread = |found: Spread, golden: &Value| {
+        for (found, key) in [(found.mean, "mean"), (found.std, "std"), (found.sem, "sem")] {
+            near(found, &golden[key], 1e-9);
+        }
+    };
+    for golden in golden["expected"].as_array().unwrap() {
+        let val = pairs.val_at_far(golden["asked"].as_f64().unwrap(), Scale::Cosine).unwrap();
+        let folds = golden["folds"].as_array().unwrap();
+        assert_eq!((accuracy.folds.len(), val.folds.len()), (folds.len(), folds.len()));
+        for ((accuracy, val), golden) in accuracy.folds.iter().zip(&val.folds).zip(folds) {
+            near(accuracy.threshold, &golden["threshold"], 1e-9);
+            near(accuracy.correct.rate, &golden["accuracy"], 1e-9);
+            near(val.threshold, &golden["val_threshold"], 1e-9);
+            near(val.val, &golden["val"], 1e-9);
+            near(val.far, &golden["far"], 1e-9);
+        }
+        spread(accuracy.spread, &golden["accuracy"]);
+        spread(val.val, &golden["val"]);
+        spread(val.far, &golden["far"]);
     }
 }
 

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -159,7 +161,9 @@ fn a_trained_head_is_a_model_like_any_other() {
     std::fs::create_dir_all(laboratory.path("data/Stranger")).unwrap();
     std::fs::copy(stranger.join(&entries(&stranger)[0]), laboratory.path("data/Stranger/1.jpg")).unwrap();
 
-    let words = [&FEW[..], &["--epochs=6", "--json=whole.json", "--html=whole.html"]].concat();
+    // A folder for models that is not there is made.
+    std::fs::remove_dir(laboratory.path("heads")).unwrap();
+    let words = [&FEW[..], &["--epochs=6", "--json=whole.json", "--html=whole.html", "--write-test=unseen"]].concat();
     let printed = laboratory.trained("heads/whole.onnx", &words);
     assert!(printed.contains("3 people, 24 pictures") && printed.contains("principal components"), "{printed}");
     assert!(printed.contains("embedder: whole") && printed.contains("too few to show"), "{printed}");
@@ -181,12 +185,57 @@ fn a_trained_head_is_a_model_like_any_other() {
     assert!((thresholds.false_accept_rate - 1.0 / 17.0).abs() < 1e-9, "{thresholds:?}");
     assert!(thresholds.data.contains("16 single photos of 2 people of data"), "{}", thresholds.data);
 
+    unseen(&laboratory);
     resumed(&laboratory);
     interrupted(&laboratory);
-    let mut identify = laboratory.command(&["identify", "data", "--splits=2", "--embedder=whole"]);
+    comparison_interrupted(&laboratory);
+}
+
+/// The people whom nothing was learned from are a data set, and listed.
+fn unseen(laboratory: &Laboratory) {
+    let people = laboratory.json("heads/whole.people.json");
+    let names = |part: &str| -> Vec<String> { serde_json::from_value(people[part].clone()).unwrap() };
+    let [training, judges, test, alone] = ["training", "judges", "test", "one_picture"].map(names);
+    assert_eq!((training.len(), judges.len(), test.len(), alone.len()), (3, 2, 2, 1));
+    let mut everybody = [&training[..], &judges, &test, &alone].concat();
+    everybody.sort();
+    assert_eq!(everybody, entries(&laboratory.path("data")));
+    let mut unseen = [test, alone].concat();
+    unseen.sort();
+    assert_eq!(entries(&laboratory.path("unseen")), unseen);
+    assert!(laboratory.path("unseen").join(&unseen[0]).read_link().unwrap().starts_with("../data"));
+    let mut identify = laboratory.command(&["identify", "unseen", "--splits=2", "--embedder=whole"]);
     let output = identify.env("SIGHTLINE_MODELS", laboratory.path("heads")).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("rank 1"), "{}", text(&output.stdout));
+}
+
+/// Stopped while the recipe is compared: what there is, and the whole comparison without training the model anew.
+fn comparison_interrupted(laboratory: &Laboratory) {
+    let few: Vec<&str> = FEW.into_iter().filter(|word| *word != "--repeats=2").chain(["--epochs=6"]).collect();
+    let words = [&["train", "data", "--out=heads/compared.onnx", "--json=compared.json"], &few[..]].concat();
+    let many = [&words[..], &["--repeats=1000"]].concat();
+    let child = laboratory.command(&many).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // Written right before.
+    while !laboratory.path("heads/compared.people.json").exists() {
+        assert!(Instant::now() < deadline, "no model after a minute");
+        sleep(Duration::from_millis(20));
+    }
+    process::signal(child.id(), "TERM").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("of 1000 trainings of the comparison") && errors.contains("--resume --force"), "{errors}");
+    let report = laboratory.json("compared.json");
+    assert_eq!(report["complete"], false);
+    assert!(report["results"]["comparison"]["Ok"]["runs"].as_array().unwrap().len() < 1000);
+    let model = std::fs::read(laboratory.path("heads/compared.onnx")).unwrap();
+    let again = [&words[1..], &["--repeats=2", "--resume", "--force"]].concat();
+    let output = laboratory.command(&[&["train"], &again[..]].concat()).output().unwrap();
+    assert!(output.status.success() && !text(&output.stderr).contains("epoch 1:"), "{}", text(&output.stderr));
+    assert!(std::fs::read(laboratory.path("heads/compared.onnx")).unwrap() == model);
+    assert_eq!(laboratory.json("compared.json")["results"]["comparison"]["Ok"]["runs"].as_array().unwrap().len(), 2);
 }
 
 /// Three epochs, and then the other three.
@@ -251,8 +300,14 @@ fn a_classifier_names_its_people() {
     assert_eq!(names["classes"], serde_json::json!(entries(&laboratory.path("data"))));
     assert!(!laboratory.path("heads/c.toml").exists());
     // Without its logits it is the embedder.
-    laboratory.trained("heads/plain.onnx", &["--classifier", "--classify=false", "--epochs=1", "--json=p.json"]);
+    let words = ["--classifier", "--classify=false", "--epochs=1", "--json=p.json"];
+    let printed = laboratory.trained("heads/plain.onnx", &words);
     assert_eq!(laboratory.json("p.json")["results"]["model"]["dimension"], 512);
+    assert!(printed.contains("the embedder's own vector") && !printed.contains("logits"), "{printed}");
+    assert!(!laboratory.path("heads/plain.classes.json").exists());
+    // Nothing stays of a classifier that is replaced.
+    laboratory.trained("heads/c.onnx", &[&words[..], &["--force"]].concat());
+    assert!(!laboratory.path("heads/c.classes.json").exists());
 }
 
 #[test]
@@ -262,7 +317,10 @@ fn what_goes_wrong_is_said_and_nothing_is_broken() {
     let error = laboratory.refused("heads/a.onnx", &[]);
     assert!(error.contains("none of 7 people has two pictures"), "{error}");
     assert!(laboratory.refused("heads/a.pt", &[]).contains(".onnx"));
-    assert!(laboratory.refused("nowhere/a.onnx", &[]).contains("there is no folder"));
+    assert!(laboratory.refused("no/where/a.onnx", &[]).contains("cannot make"));
+    let error = laboratory.refused("heads/a.onnx", &["--threshold-rate=2"]);
+    assert!(error.contains("--threshold-rate is 2") && entries(&laboratory.path("heads")).is_empty(), "{error}");
+    assert!(laboratory.refused("heads/a.onnx", &["--write-test=data/x"]).contains("would be a person"));
     let taken = laboratory.refused("heads/a.onnx", &["--id=facenet"]);
     assert!(taken.contains("`facenet` already") && taken.contains("--id"), "{taken}");
     assert!(laboratory.refused("heads/a.onnx", &["--id=a b"]).contains("`id`"));

@@ -1,5 +1,5 @@
-//! The WIDER FACE evaluation against `golden/wider.json`, which `golden/wider_reference.py` made with numpy from the
-//! published protocol. On these boxes the published Python evaluation gives the same to 1e-16, checked by hand.
+//! The WIDER FACE evaluation against `golden/wider.json`, which `golden/wider_reference.py` made: our own typing in numpy of the
+//! published Python evaluation's algorithm, with which a second typing by somebody else agrees to 1e-16.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -18,9 +18,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("gio", &["sightline-ingest"]),
     ("faiss*", &["sightline-index"]),
     ("rusqlite", &["sightline-store"]),
-    ("prost-build", &["sightline-wire"]),
     // The laboratory writes ONNX, which is protobuf.
-    ("prost", &["sightline-wire", "sightline-lab"]),
+    ("prost*", &["sightline-wire", "sightline-lab"]),
     ("protox", &["sightline-wire"]),
     ("async-nats", &["sightline-stage"]),
     ("turbojpeg", &["sightline-vision"]),
@@ -29,11 +28,11 @@ const ONLY: &[(&str, &[&str])] = &[
     ("hyper*", &["sightline-stage"]),
     ("chacha20poly1305", &["sightline-stage"]),
     // What only the laboratory needs stays out of the workers.
-    ("candle-core", &["sightline-lab"]),
+    ("candle*", &["sightline-lab"]),
     ("linfa*", &["sightline-lab"]),
-    ("nalgebra", &["sightline-lab"]),
-    ("ndarray", &["sightline-lab"]),
-    ("plotters", &["sightline-lab"]),
+    ("nalgebra*", &["sightline-lab"]),
+    ("ndarray*", &["sightline-lab"]),
+    ("plotters*", &["sightline-lab"]),
     ("rustface", &["sightline-lab"]),
     ("statrs", &["sightline-lab"]),
 ];

@@ -53,17 +53,26 @@ fn pairs_and_disagreements_by_hand() {
 }
 
 #[test]
-fn boxes_are_matched_one_to_one_the_greatest_overlap_first() {
-    // Both boxes of the first overlap the one box of the second; only one can have it.
+fn boxes_are_matched_as_against_a_truth() {
+    // Both boxes of the one overlap the one box of the other; only one can have it.
     let near = [found(0.0, 0.0, 0.1), found(2.0, 0.0, 0.9)];
-    assert_eq!(count_matches(&near, &[found(1.0, 0.0, 1.0)]), 1);
-    // By score, the box at 2 would take the one at 4 and leave its like at 4 with nothing.
-    let (by_score, others) =
-        ([found(2.0, 0.0, 0.9), found(4.0, 0.0, 0.1)], [found(4.0, 0.0, 1.0), found(-1.0, 0.0, 0.5)]);
-    assert_eq!(count_matches(&by_score, &others), 2);
-    // An overlap of exactly one half is a match: nine wide, shifted by a third.
-    let wide = |left: f64| Detection { area: Rectangle::new(left, 0.0, 9.0, 4.0), score: 1.0 };
+    assert_eq!((count_matches(&near, &[found(1.0, 0.0, 1.0)]), count_matches(&[found(1.0, 0.0, 1.0)], &near)), (1, 1));
+    // Each is of the box that it overlaps most, also where another would be left.
+    assert_eq!(count_matches(&near, &[found(2.0, 0.0, 0.1), found(2.0, 1.0, 0.9)]), 1);
+    // An overlap of exactly one half by the convention with a pixel more is a match: eight wide, shifted by a third of nine.
+    let wide = |left: f64| Detection { area: Rectangle::new(left, 0.0, 8.0, 4.0), score: 1.0 };
     assert_eq!((count_matches(&[wide(0.0)], &[wide(3.0)]), count_matches(&[wide(0.0)], &[wide(3.1)])), (1, 0));
+}
+
+#[test]
+fn what_the_first_found_goes_before_what_others_found() {
+    // The third's box is of the first's face, though a wrong one of the second overlaps it more.
+    let detectors =
+        [(0.0, "truth"), (5.5, "a"), (3.0, "b")].map(|(left, name)| detector(name, &[("x", &[found(left, 0.0, 0.5)])]));
+    let agreement = agree(&detectors).unwrap();
+    let by: Vec<_> = agreement.disagreements.iter().map(|one| one.found_by.join(" ")).collect();
+    assert_eq!(by, ["a", "truth b"]);
+    assert_eq!((agreement.pairs[0].both, agreement.pairs[1].both), (0, 1));
 }
 
 #[test]
@@ -116,7 +125,11 @@ proptest! {
         prop_assert_eq!(agreement.pairs[1].both + agreement.pairs[1].only_second, count(2));
         let in_groups = agreement.disagreements.iter().map(|one| one.found_by.len()).sum::<usize>();
         prop_assert_eq!(3 * agreement.agreed + in_groups, count(0) + count(1) + count(2));
-        let swapped = agree(&[detectors[1].clone(), detectors[0].clone()]).unwrap();
-        prop_assert_eq!(swapped.pairs[0].both, agreement.pairs[0].both);
+        // The groups say the same as the pairs with the first.
+        for (pair, other) in [(0, "d1"), (1, "d2")] {
+            let has = |one: &&Disagreement| ["d0", other].iter().all(|name| one.found_by.iter().any(|by| by == name));
+            let both = agreement.agreed + agreement.disagreements.iter().filter(has).count();
+            prop_assert_eq!(both, agreement.pairs[pair].both);
+        }
     }
 }

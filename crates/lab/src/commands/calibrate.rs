@@ -15,11 +15,15 @@ use sightline_infer::Thresholds;
 use super::{ModelArguments, OutputArguments, output};
 use crate::dataset::Dataset;
 use crate::metrics::MetricError;
-use crate::metrics::calibration::{Calibration, Options, STRANGERS, Template, Warning, calibrate, template_warnings};
+use crate::metrics::calibration::{
+    Calibration, Options, Own, STRANGERS, Template, Warning, calibrate, template_warnings,
+};
 use crate::metrics::rate::allowance;
 use crate::metrics::statistics::Proportion;
 use crate::progress::Progress;
 use crate::report::Run;
+
+use visits::Material;
 
 pub use faces::Pictures;
 pub use visits::Made;
@@ -38,16 +42,16 @@ pub struct Arguments {
     /// Share of strangers' visits that may be called ambiguous instead of unknown
     #[arg(long, default_value_t = 0.05)]
     pub ambiguous_rate: f64,
-    /// Pictures that make a visit; the pipeline fuses the few best of one, at most `track.max_embeds`
+    /// Pictures that make a visit, the best of one that faces.jsonl tells of; the pipeline fuses at most `track.max_embeds`
     #[arg(long, default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100))]
     pub pictures: usize,
     /// Smallest face that counts, pixels: `identify.min_face`
     #[arg(long, default_value_t = 40)]
     pub least_face: u32,
-    /// Of the drawing of visits
+    /// Of the drawing of visits from pictures of which no visit is known
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Write the thresholds as a piece of configuration
+    /// Write the thresholds as a piece of configuration; replaces no file but one that this made
     #[arg(long, value_name = "FILE.yaml")]
     pub write: Option<PathBuf>,
     /// The models
@@ -91,7 +95,7 @@ impl Results {
     fn warnings(&self) -> Vec<&Warning> {
         let mut warnings: Vec<&Warning> = self.calibration.warnings.iter().chain(&self.templates).collect();
         warnings.sort_by_key(|warning| match warning {
-            Warning::AcceptImplausible { .. } => 0,
+            Warning::AcceptImplausible { .. } | Warning::ClusterCapped { .. } => 0,
             Warning::LookAlikes { .. } => 1,
             Warning::Template { .. } => 2,
             Warning::HardlyRecognised { .. } => 3,
@@ -106,21 +110,25 @@ impl Results {
 /// What is wrong with the data or the models, and what to do.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let run = Run::start("calibrate", env!("CARGO_PKG_VERSION")).seeded(arguments.seed).settings(arguments)?;
+    if let Some(file) = &arguments.write {
+        fragment::check(file)?;
+    }
     let dataset = Dataset::open(&arguments.data)?;
     for skipped in dataset.skipped() {
         output::note(&skipped.to_string());
     }
-    note_single(&dataset);
-    let counts = dataset.counts();
-    enough(&counts, arguments).with_context(|| dataset.root().display().to_string())?;
-    let (options, stranger) = stated(arguments)?;
-    let faces::Found { faces, pictures, mut run } = faces::find(arguments, run, &dataset)?;
-    let mut counts = vec![0; counts.len()];
-    for face in &faces {
-        counts[face.person] += 1;
-    }
-    enough(&counts, arguments).with_context(|| format!("{}, pictures that count", dataset.root().display()))?;
     let people = dataset.classes();
+    let known = dataset.visits().with_context(|| dataset.root().join("faces.jsonl").display().to_string())?;
+    let all =
+        Material::of(people.len(), dataset.samples().iter().map(|sample| sample.class).zip(known.iter().copied()));
+    if let Some(note) = single(people, &all) {
+        output::note(&note);
+    }
+    enough(&all, arguments).with_context(|| dataset.root().display().to_string())?;
+    let (options, stranger) = stated(arguments)?;
+    let faces::Found { faces, pictures, mut run } = faces::find(arguments, run, &dataset, &known)?;
+    let counts = Material::of(people.len(), faces.iter().map(|face| (face.person, face.visit)));
+    enough(&counts, arguments).with_context(|| format!("{}, pictures that count", dataset.root().display()))?;
     let groups = visits::draw(people.len(), &faces, arguments.pictures, arguments.seed);
     let scored = scored(people.len(), &faces, &groups);
     let calibration = calibrate(people, &scored.visits, &options)?;
@@ -132,7 +140,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         embedder: arguments.models.embedder.clone(),
         detector: arguments.models.detector.clone(),
         least_face: arguments.least_face,
-        people: counts.iter().filter(|count| **count > 0).count(),
+        people: counts.iter().filter(|one| **one != Material::default()).count(),
         pictures,
         pictures_a_visit: arguments.pictures,
         made: visits::made(people.len(), &faces, &groups, arguments.pictures),
@@ -142,7 +150,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     run.finish();
     let tables = [tables::thresholds(&results), tables::shown(&results), tables::data(&results)];
-    output::print(&tables)?;
+    let fragment = arguments.write.as_ref().map_or(Ok(()), |file| fragment::write(file, &run, &results));
+    let seen = page::Seen { people, root: dataset.root(), faces: &faces, scored: &scored };
+    let page = || page::page(&run, &tables, &results, &seen);
+    let finished = output::finish(&arguments.output, (&run, &results), &tables, page);
     let warnings = results.warnings();
     for warning in warnings.iter().take(TOLD) {
         output::note(&format!("warning: {warning}"));
@@ -150,44 +161,46 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if warnings.len() > TOLD {
         output::note(&format!("{} more warnings are in --json and --html", warnings.len() - TOLD));
     }
-    let seen = page::Seen { people, root: dataset.root(), faces: &faces, scored: &scored };
-    output::write(&arguments.output, &run, &results, || page::page(&run, &tables, &results, &seen))?;
-    match &arguments.write {
-        Some(file) => fragment::write(file, &run, &results),
-        None => Ok(()),
-    }
+    output::together([fragment, finished])
 }
 
-/// Whom single pictures show is known, so they count as strangers and as somebody to be taken for.
-fn note_single(dataset: &Dataset) {
-    let single: Vec<&String> =
-        dataset.classes().iter().zip(dataset.counts()).filter(|(_, count)| *count == 1).map(|(name, _)| name).collect();
-    if let Some(first) = single.first() {
-        let (who, verb) = match single.len() {
-            1 => ((*first).clone(), "has"),
-            more => (format!("{more} people, the first: {first},"), "have"),
-        };
-        output::note(&format!(
-            "{who} {verb} one picture: it counts as a stranger's visit and as somebody to be taken for, but does not show \
-             whether its person is recognised"
-        ));
-    }
+/// Whom a single picture or visit shows is known, so it counts as a stranger's and as somebody to be taken for.
+fn single(people: &[String], all: &[Material]) -> Option<String> {
+    let of =
+        |which: Material| people.iter().zip(all).filter(move |(_, one)| **one == which).map(|(name, _)| name.as_str());
+    let (picture, visit) = (Material { visits: 0, pictures: 1 }, Material { visits: 1, pictures: 0 });
+    let told = [("picture", of(picture).collect()), ("visit", of(visit).collect())];
+    let told: Vec<String> = told
+        .into_iter()
+        .filter_map(|(what, who): (_, Vec<&str>)| match who[..] {
+            [] => None,
+            [only] => Some(format!("{only} has one {what}")),
+            [first, ..] => Some(format!("{} people, the first: {first}, have one {what}", who.len())),
+        })
+        .collect();
+    let what = "counts as a stranger's visit and as somebody to be taken for, but does not show whether its person is recognised";
+    (!told.is_empty()).then(|| format!("{}: that {what}", told.join(" and ")))
 }
 
-/// Whether people with so many pictures can show the rate. Asked before the pictures are looked at, and after.
-fn enough(counts: &[usize], arguments: &Arguments) -> anyhow::Result<()> {
-    let people = counts.iter().filter(|count| **count > 0).count();
+/// Whether people of whom there is so much can show the rate. Asked before the pictures are looked at, and after.
+fn enough(all: &[Material], arguments: &Arguments) -> anyhow::Result<()> {
+    let people = all.iter().filter(|one| **one != Material::default()).count();
     if people < 2 {
         bail!(
             "pictures of {people} person: thresholds need two or more, for nobody else can be taken for the only one"
         );
     }
-    if counts.iter().all(|count| *count < 2) {
-        bail!("nobody has two pictures: one is needed as a template and one to be compared with it");
+    let are_known = all.iter().any(|one| one.visits > 0);
+    if all.iter().all(|one| one.possible(arguments.pictures) < 2) {
+        let of = if are_known { " that are not of one visit" } else { "" };
+        bail!("nobody has two pictures{of}: one is needed as a template and one to be compared with it");
     }
-    let visits = visits::possible(counts, arguments.pictures);
+    let visits = all.iter().map(|one| one.possible(arguments.pictures)).sum();
     if let Err(error) = allowance(arguments.false_accept_rate, visits, STRANGERS) {
         match error {
+            MetricError::RateTooSmall { .. } if are_known => {
+                bail!("--false-accept-rate: {error}; or give more people or visits")
+            }
             MetricError::RateTooSmall { .. } if arguments.pictures > 1 => bail!(
                 "--false-accept-rate: {error}; or give more people or pictures, or make visits of fewer (--pictures 1)"
             ),
@@ -215,7 +228,7 @@ fn stated(arguments: &Arguments) -> anyhow::Result<(Options, f64)> {
         ambiguous_rate: arguments.ambiguous_rate,
         plausible: plausible.map(decimals),
         least_margin: decimals(*margin),
-        cluster_lead: decimals(cluster - accept),
+        own: Some(Own { accept: decimals(*accept), cluster: decimals(*cluster) }),
     };
     Ok((options, decimals(*unknown)))
 }

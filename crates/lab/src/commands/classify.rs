@@ -27,6 +27,7 @@ use crate::report::Run;
 pub use alone::{One, one};
 pub use gray::Crop;
 pub use measure::{Answered, Measured, Memory, Milliseconds, Outcome, Results};
+pub use split::Drawn;
 
 /// `sightline-lab classify --help`.
 ///
@@ -81,40 +82,61 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for skipped in dataset.skipped() {
         output::note(&skipped.to_string());
     }
-    let split = split::find(arguments, &dataset)?;
+    let (split, drawn) = split::find(arguments, &dataset)?;
+    output::note(&drawn.to_string());
     if let Some(file) = &arguments.write_split {
         split.write(file)?;
     }
     let samples::Made { samples, crop, mut run } = samples::make(arguments, run, (&dataset, &split), &methods)?;
     let interrupt = Interrupt::watch()?;
+    let measured = learn(&methods, &samples, &split.classes, &interrupt);
+    let missing = interrupted(&methods[measured.len()..], arguments.models.no_cache);
+    if measured.is_empty() {
+        bail!("{}", missing.unwrap_or_default());
+    }
+    match missing {
+        Some(_) => run.interrupt(),
+        None => run.finish(),
+    }
+    let results = Results { crop, people: split.classes.clone(), split, drawn, methods: measured };
+    let tables = tables::all(&results);
+    let page = || page::page(&run, &tables, &results, &dataset);
+    let finished = output::finish(&arguments.output, (&run, &results), tables.printed(), page);
+    for note in results.refusals().into_iter().chain(results.notes()).chain(missing) {
+        output::note(&note);
+    }
+    finished?;
+    if results.methods.iter().all(|method| method.outcome.is_err()) {
+        bail!("no method could learn these people: the reasons are above");
+    }
+    Ok(())
+}
+
+/// Has one method after the other learn and name, until an interruption. What it interrupts is left out.
+fn learn(
+    methods: &[method::Named],
+    samples: &[samples::Sight],
+    people: &[String],
+    interrupt: &Interrupt,
+) -> Vec<Measured> {
     let progress = Progress::new("methods", methods.len() as u64);
     let mut measured = Vec::new();
-    for (method, samples) in methods.iter().zip(&samples) {
-        let one = measure::method(method, samples, &split.classes, |problem| alone::solve(problem, &interrupt));
+    for (method, sight) in methods.iter().zip(samples) {
+        let one = measure::method(method, sight, people, |problem| alone::solve(problem, interrupt));
         if interrupt.asked() {
             break;
         }
         measured.push(one);
         progress.advance(1);
     }
-    drop(progress);
-    if measured.len() == methods.len() {
-        run.finish()
-    } else {
-        run.interrupt()
-    }
-    let results = Results { crop, people: split.classes.clone(), split, methods: measured };
-    let tables = tables::all(&results);
-    output::print(&tables.printed())?;
-    for refusal in results.refusals() {
-        output::note(&refusal);
-    }
-    output::write(&arguments.output, &run, &results, || page::page(&run, &tables, &results, &dataset))?;
-    match results.methods.iter().any(|method| method.outcome.is_ok()) {
-        true => Ok(()),
-        false if interrupt.asked() => bail!("interrupted before a method had learned; the vectors are kept"),
-        false => bail!("no method could learn these people: the reasons are above"),
-    }
+    measured
+}
+
+/// Which methods an interruption left out, if any, and what of the work is there for the next run.
+fn interrupted(missing: &[method::Named], nothing_kept: bool) -> Option<String> {
+    let names: Vec<&str> = missing.iter().map(|method| method.name.as_str()).collect();
+    let kept = if nothing_kept { "nothing is kept (--no-cache)" } else { "the vectors of embedders are kept" };
+    (!names.is_empty()).then(|| format!("interrupted: without {}; {kept}", names.join(", ")))
 }
 
 /// The settings as they are: the embedder comes with each method.
@@ -122,4 +144,25 @@ fn shown(arguments: &Arguments) -> Arguments {
     let mut shown = arguments.clone();
     "the method's own".clone_into(&mut shown.models.embedder);
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::method::Named;
+    use super::{Interrupt, interrupted, learn};
+
+    #[test]
+    fn an_interruption_names_the_methods_that_are_missing() {
+        let methods = ["facenet", "eigenfaces", "lbph"].map(Named::new);
+        let samples = methods.each_ref().map(|_| Err("nothing seen".to_owned()));
+        let interrupt = Interrupt::default();
+        assert_eq!(learn(&methods, &samples, &[], &interrupt).len(), 3);
+        interrupt.ask();
+        assert!(learn(&methods, &samples, &[], &interrupt).is_empty());
+        assert_eq!(interrupted(&[], false), None);
+        let told = interrupted(&methods[1..], false).unwrap();
+        assert_eq!(told, "interrupted: without eigenfaces, lbph; the vectors of embedders are kept");
+        let told = interrupted(&methods, true).unwrap();
+        assert_eq!(told, "interrupted: without facenet, eigenfaces, lbph; nothing is kept (--no-cache)");
+    }
 }

@@ -27,13 +27,16 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Run;
 use collector::{Collector, Naming};
-use folder::Folder;
+use folder::{Folder, LOG};
 use groups::Groups;
 use results::Collected;
 use watch::{Wanted, Watch};
 
 /// Smallest face that is followed, pixels, until it is large enough: as in the pipeline.
 const FOLLOWED: f32 = 20.0;
+
+/// Bytes of a name: with a number and `.jpg`, a file system takes 255.
+const LONGEST: usize = 240;
 
 /// `sightline-lab collect --help`.
 #[derive(Clone, Debug, clap::Args, Serialize)]
@@ -42,7 +45,8 @@ pub struct Arguments {
     #[arg(long, value_name = "SOURCE", value_parser = |text: &str| Ok::<_, Infallible>(SourceUrl::new(text)))]
     #[serde(serialize_with = "redacted")]
     pub camera: SourceUrl,
-    /// Where the pictures go: DIR/name/name_0001.jpg, and a line about each to DIR/faces.jsonl
+    /// Where the pictures go: DIR/name/name_0001.jpg, and a line about each to DIR/faces.jsonl, with the seconds since the beginning and, of
+    /// cameras, the time
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Who it is; without it, visits that look alike go to person-001, person-002, …
@@ -115,7 +119,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(name) => (Naming::Given(name.clone()), None),
         None => {
             run = noted(run, &models.open()?, &[&arguments.embedder])?;
-            let known = arguments.known(&models, &store)?;
+            let known = arguments.known(&models, &store, &mut run)?;
             let cluster = known.1.threshold();
             (Naming::ByLikeness(Box::new(known)), Some(cluster))
         }
@@ -184,14 +188,14 @@ fn collect(mut collector: Collector<'_>, source: &Source, arguments: &Arguments)
 
 /// Prints and writes what was collected.
 fn report(arguments: &Arguments, run: &Run, collected: &Collected) -> anyhow::Result<()> {
-    collected.figures().print()?;
-    if !collected.visits.is_empty() {
-        collected.people().print()?;
-    }
+    let people = (!collected.visits.is_empty()).then(|| collected.people());
+    let (figures, page) = (collected.figures(), || collected.page(run, &arguments.out));
+    let tables = std::iter::once(&figures).chain(&people);
+    let finished = output::finish(&arguments.output, (run, collected), tables, page);
     for doubt in collected.doubts() {
         output::note(&doubt);
     }
-    output::write(&arguments.output, run, collected, || collected.page(run, &arguments.out))?;
+    finished?;
     if collected.files.is_empty() {
         bail!(collected.nothing(arguments.min_face));
     }
@@ -222,10 +226,16 @@ impl Arguments {
         }
         let is_name = |name: &str| {
             let folder = !name.contains(['/', '\\']) && !name.contains(char::is_control);
-            folder && !name.starts_with('.') && (1..=100).contains(&name.trim().len()) && name.trim() == name
+            let length = (1..=100).contains(&name.chars().count()) && name.len() <= LONGEST;
+            folder && !name.starts_with('.') && length && name.trim() == name
         };
         if let Some(name) = self.name.as_deref().filter(|name| !is_name(name)) {
-            bail!("--name: {name:?} cannot be a folder's name: no slash, no dot at its beginning, up to 100 letters");
+            bail!(
+                "--name: {name:?} cannot be a folder's name: no slash, no dot at its beginning, up to 100 letters (and {LONGEST} bytes)"
+            );
+        }
+        if self.name.as_deref() == Some(LOG) {
+            bail!("--name: {LOG} is the list of the pictures");
         }
         let inside = |frames: &Path| {
             let absolute = |path: &Path| std::path::absolute(path);
@@ -282,7 +292,7 @@ impl Arguments {
     }
 
     /// The embedder, and who is in the folder already.
-    fn known(&self, models: &ModelArguments, store: &ModelStore) -> anyhow::Result<(Embedder, Groups)> {
+    fn known(&self, models: &ModelArguments, store: &ModelStore, run: &mut Run) -> anyhow::Result<(Embedder, Groups)> {
         let runtime = Runtime::load(None, Device::Cpu, models.threads())?;
         let embedder = Embedder::open(&runtime, store, &self.embedder)?;
         let mut groups = Groups::new(f64::from(embedder.thresholds().cluster));
@@ -293,7 +303,10 @@ impl Arguments {
         };
         let files: Vec<String> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();
         let kept = models.kept();
-        let progress = |pieces, done| Progress::resumed("pictures there are", pieces, done);
+        let progress = |pieces, done| {
+            run.recalled += done;
+            Progress::resumed("pictures there are", pieces, done)
+        };
         let outcomes =
             faces::embed(&models.open()?, (dataset.root(), &files), models.threads(), kept.as_deref(), progress)?;
         for (sample, outcome) in dataset.samples().iter().zip(outcomes) {

@@ -10,7 +10,6 @@ mod speed;
 mod truth;
 
 use std::collections::HashSet;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -22,6 +21,7 @@ use crate::agreement::{Agreement, DetectorResults, agree};
 use crate::finders::{Finders, Purpose};
 use crate::material::{LeftOut, Material};
 use crate::report::Run;
+use crate::whole;
 use crate::wider::{ResultImage, write_results};
 use arguments::as_typed;
 use search::{Chosen, Found, Team, search};
@@ -48,7 +48,8 @@ pub struct Arguments {
     /// The faces that there are, as in WIDER FACE's wider_face_val_bbx_gt.txt, by picture below DATA; frames as clip.mp4#12.400, in seconds
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// Which of the faces count, by picture and number from 1; the others are neither found nor missed
+    /// Which of the faces count; the others are neither found nor missed. As text: a line with the picture, one with a count, and as many with
+    /// the number of a face, from 1, as gt_list has them in WIDER FACE's .mat files, which are not read themselves
     #[arg(long, value_name = "FILE", requires = "truth")]
     pub subset: Option<PathBuf>,
     /// Frames a second of videos
@@ -66,7 +67,8 @@ pub struct Arguments {
     /// Keep what is found nowhere and look at every picture anew
     #[arg(long)]
     pub no_cache: bool,
-    /// Write what each detector found there, as WIDER FACE's results, NAME.txt
+    /// Write what each detector found there, as WIDER FACE's results, NAME.txt: as it is used or, with --truth, with the lower scores that the
+    /// curve needs
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
     /// Where results go
@@ -130,6 +132,7 @@ pub struct Unavailable {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut run = Run::start("detectors", env!("CARGO_PKG_VERSION")).settings(arguments)?;
     ensure!(arguments.fps.is_finite() && arguments.fps > 0.0, "--fps: {} is not above 0", arguments.fps);
+    arguments.finders.check(&arguments.detectors)?;
     let store = ModelStore::default_location()?;
     let finders = Finders::new(store.clone(), arguments.finders.config(&store)?);
     let mut truth = arguments.truth.as_ref().map(|file| Truth::read(file, arguments.subset.as_deref())).transpose()?;
@@ -148,6 +151,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let team = Team { finders: &finders, chosen: &chosen, threads: arguments.threads() };
     let kept = (!arguments.no_cache).then(|| default_cache_dir().join("lab"));
     let mut found = search(team, purpose, &material, kept.as_deref())?;
+    run.recalled = found.recalled;
     let mut left_out = material.left_out().to_vec();
     left_out.append(&mut found.left_out);
     say(&left_out);
@@ -159,8 +163,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if let Some(folder) = crops {
         let params = arguments.finders.mtcnn(&store)?;
-        let (written, _) = crops::write((&store, &params), (&material, team.threads), folder)?;
+        let (written, mut not_cut) = crops::write((&store, &params), (&material, team.threads), folder)?;
         output::note(&format!("{written} faces cut out into {}", folder.display()));
+        not_cut.retain(|one| left_out.iter().all(|known| known.file != one.file));
+        say(&not_cut);
+        left_out.append(&mut not_cut);
     }
     let speeds = speeds(team, (&material, &left_out), arguments)?;
     let detectors = reports(&chosen, &found, &speeds, truth.as_ref())?;
@@ -172,22 +179,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn finish(arguments: &Arguments, run: &Run, results: &Results, material: &Material) -> anyhow::Result<()> {
-    for (nth, table) in page::tables(results).iter().enumerate() {
-        if nth > 0 {
-            writeln!(std::io::stdout().lock())?;
-        }
-        table.print()?;
-    }
+    let finished = output::finish(&arguments.output, (run, results), &page::tables(results), || {
+        let disagreements = results.agreement.as_ref().map_or(&[][..], |agreement| &agreement.disagreements);
+        page::page(run, results, &sheet::sheet(material, disagreements))
+    });
     if let Some(busy) = page::busy(results) {
         output::note(&busy);
+    }
+    if results.purpose == Purpose::Curve {
+        output::note(page::COUNTED);
     }
     if results.detectors.iter().all(|one| one.detections == 0) {
         output::note(&format!("no detector found a face in any of {} pictures", results.pictures));
     }
-    output::write(&arguments.output, run, results, || {
-        let disagreements = results.agreement.as_ref().map_or(&[][..], |agreement| &agreement.disagreements);
-        page::page(run, results, &sheet::sheet(material, disagreements))
-    })
+    finished
 }
 
 impl Arguments {
@@ -246,7 +251,7 @@ fn write_found(folder: &Path, found: &Found) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for one in &found.results {
         let path = folder.join(format!("{}.txt", one.detector));
-        std::fs::write(&path, write_results(&one.images)).with_context(|| path.display().to_string())?;
+        whole::write(&path, |file| file.write_all(write_results(&one.images).as_bytes()))?;
     }
     Ok(())
 }

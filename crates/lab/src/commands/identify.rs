@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 use crate::faces::{Outcome, cosine};
 use crate::metrics::MetricError;
 use crate::metrics::identification::{
-    Candidate, FPIRS, Sample, Search, Searches, Split, SplitRule, Summary, splits, summarise,
+    Candidate, FPIRS, Sample, Search, Searches, Split, SplitRule, Summary, always_strangers, splits, summarise,
 };
 use crate::report::Run;
 
@@ -54,6 +54,8 @@ pub struct Arguments {
 pub struct Results {
     /// People of the data set, in the order of their numbers.
     pub people: Vec<String>,
+    /// Strangers' probes that all splits have: what these decide, the spread over the splits does not show.
+    pub strangers_in_all: usize,
     /// The figures of each method.
     pub methods: Vec<Measured>,
     /// Methods without figures, and why.
@@ -100,25 +102,29 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         )
     })?;
     let files: Vec<String> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();
-    let embedded = embed_each(&methods(&arguments.models)?, run, (dataset.root(), &files))?;
-    let faces: Vec<Faces<'_>> = embedded.done.iter().map(|(_, outcomes)| Faces::new(&dataset, outcomes)).collect();
-    let mut measured: Vec<(Measured, Vec<Searches>)> = Vec::new();
-    for ((method, _), faces) in embedded.done.iter().zip(&faces) {
+    let mut embedded = embed_each(&methods(&arguments.models)?, run, (dataset.root(), &files))?;
+    let measured: Vec<(Measured, Vec<Searches>)> = embedded.measured(|method, outcomes| {
+        let faces = Faces::new(&dataset, outcomes);
         let searches = drawn.iter().map(|split| search(split, |sample| faces.vector(sample)));
         let searches = searches.collect::<Result<Vec<_>, _>>()?;
-        measured.push((Measured { name: method.name.clone(), summary: summarise(&searches, &FPIRS)? }, searches));
-    }
+        Ok((Measured { name: method.name.clone(), summary: summarise(&searches, &FPIRS)? }, searches))
+    })?;
+    let faces: Vec<Faces<'_>> = embedded.done.iter().map(|(_, outcomes)| Faces::new(&dataset, outcomes)).collect();
     let mut run = embedded.run;
     run.finish();
     let (methods, searches): (Vec<Measured>, Vec<Vec<Searches>>) = measured.into_iter().unzip();
-    let results = Results { people: dataset.classes().to_vec(), methods, failed: embedded.failed, splits: drawn };
+    let results = Results {
+        people: dataset.classes().to_vec(),
+        strangers_in_all: always_strangers(&drawn),
+        methods,
+        failed: embedded.failed,
+        splits: drawn,
+    };
     let tables = tables::all(&results);
-    output::print(&tables)?;
-    if let Some(refusal) = tables::refusal(&results) {
-        output::note(&refusal);
-    }
     let page = || page::page(&run, &tables, &results, (&dataset, &faces, &searches));
-    output::write(&arguments.output, &run, &results, page)
+    let finished = output::finish(&arguments.output, (&run, &results), &tables, page);
+    tables::remarks(&results).iter().for_each(|remark| output::note(remark));
+    finished
 }
 
 /// A picture's file, and its vector if it has one.

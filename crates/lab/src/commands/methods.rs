@@ -25,6 +25,44 @@ pub(super) struct Embedded {
     pub(super) run: Run,
 }
 
+impl Embedded {
+    /// What `measure` makes of each method's outcomes, in the order of `done`. A method that nothing can be made of goes to those that
+    /// failed.
+    ///
+    /// # Errors
+    /// When no method is left, the reason of each.
+    pub(super) fn measured<T>(
+        &mut self,
+        measure: impl Fn(&Method, &[Outcome]) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        let (mut measured, before) = (Vec::new(), self.failed.len());
+        for (method, outcomes) in std::mem::take(&mut self.done) {
+            match measure(&method, &outcomes) {
+                Ok(figures) => {
+                    measured.push(figures);
+                    self.done.push((method, outcomes));
+                }
+                Err(error) => self.fail(&method, &error),
+            }
+        }
+        self.say(before)?;
+        Ok(measured)
+    }
+
+    fn fail(&mut self, method: &Method, error: &anyhow::Error) {
+        self.failed.push(format!("{}: {}", method.name, output::in_words(error)));
+    }
+
+    /// Says who failed after the first so many did, if anybody is left.
+    fn say(&self, before: usize) -> anyhow::Result<()> {
+        if self.done.is_empty() {
+            bail!("{}", self.failed.join("; "));
+        }
+        self.failed.iter().skip(before).for_each(|failure| output::note(failure));
+        Ok(())
+    }
+}
+
 /// The methods, where detector and embedder may be lists with commas. Whether all of them exist is seen here, before hours go into the
 /// first.
 pub(super) fn methods(models: &ModelArguments) -> anyhow::Result<Vec<Method>> {
@@ -57,7 +95,7 @@ fn names(option: &str, list: &str) -> anyhow::Result<Vec<String>> {
 /// others with it.
 ///
 /// # Errors
-/// When all fail, the reason of the first.
+/// When all fail, the reason of each.
 pub(super) fn embed_each(methods: &[Method], run: Run, data: (&Path, &[String])) -> anyhow::Result<Embedded> {
     each(methods, run, |method, run| embed(&method.models, run, data))
 }
@@ -68,7 +106,6 @@ fn each(
     embed: impl Fn(&Method, Run) -> anyhow::Result<(Vec<Outcome>, Run)>,
 ) -> anyhow::Result<Embedded> {
     let mut embedded = Embedded { done: Vec::new(), failed: Vec::new(), run };
-    let mut first = None;
     for method in methods {
         if methods.len() > 1 {
             output::note(&format!("{}:", method.name));
@@ -78,18 +115,10 @@ fn each(
                 embedded.run = run;
                 embedded.done.push((method.clone(), outcomes));
             }
-            Err(error) => {
-                embedded.failed.push(format!("{}: {}", method.name, output::in_words(&error)));
-                first.get_or_insert(error);
-            }
+            Err(error) => embedded.fail(method, &error),
         }
     }
-    if let Some(error) = first.filter(|_| embedded.done.is_empty()) {
-        return Err(error);
-    }
-    for failure in &embedded.failed {
-        output::note(failure);
-    }
+    embedded.say(0)?;
     Ok(embedded)
 }
 
@@ -122,7 +151,23 @@ mod tests {
         assert_eq!(embedded.failed, ["bad: no face at all"]);
         assert_eq!((embedded.done.len(), embedded.done[0].0.name.as_str(), embedded.run.models.len()), (1, "good", 1));
         let failed = each(&methods[1..], run(), embed).map(|_| ()).unwrap_err();
-        assert_eq!(failed.to_string(), "no face at all");
+        assert_eq!(failed.to_string(), "bad: no face at all");
+    }
+
+    #[test]
+    fn a_method_that_cannot_be_measured_leaves_the_others() {
+        let models = Line::parse_from(["lab"]).models;
+        let methods = ["some", "none"].map(|name| Method { name: name.to_owned(), models: models.clone() });
+        let embed = |_: &Method, run: Run| Ok((vec![Outcome::NoFace], run));
+        let mut embedded = each(&methods, Run::start("test", "1"), embed).unwrap();
+        let measure = |method: &Method, _: &[Outcome]| match method.name.as_str() {
+            "some" => Ok(7),
+            _ => bail!("no pair"),
+        };
+        assert_eq!(embedded.measured(measure).unwrap(), [7]);
+        assert_eq!((embedded.done.len(), embedded.failed.as_slice()), (1, ["none: no pair".to_owned()].as_slice()));
+        let error = embedded.measured(|_, _| -> anyhow::Result<()> { bail!("nothing") }).unwrap_err().to_string();
+        assert_eq!(error, "none: no pair; some: nothing");
     }
 
     #[test]

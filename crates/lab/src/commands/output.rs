@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
 use super::OutputArguments;
@@ -14,8 +15,8 @@ pub(super) fn note(text: &str) {
 }
 
 /// Tables on standard output, an empty line between two.
-pub(super) fn print(tables: &[Table]) -> std::io::Result<()> {
-    for (index, table) in tables.iter().enumerate() {
+fn print<'a>(tables: impl IntoIterator<Item = &'a Table>) -> std::io::Result<()> {
+    for (index, table) in tables.into_iter().enumerate() {
         if index > 0 {
             writeln!(std::io::stdout().lock())?;
         }
@@ -31,27 +32,38 @@ pub fn in_words(error: &anyhow::Error) -> String {
     causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
-/// The files that were asked for.
-pub(super) fn write(
+/// All of these together: what has failed, each in its words.
+pub(super) fn together(outcomes: impl IntoIterator<Item = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut errors: Vec<anyhow::Error> = outcomes.into_iter().filter_map(Result::err).collect();
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        _ => Err(anyhow!(errors.iter().map(in_words).collect::<Vec<_>>().join("; "))),
+    }
+}
+
+/// Writes the files that were asked for, then prints the tables. Each is tried, whatever becomes of the others: a terminal that is gone
+/// costs no file.
+///
+/// # Errors
+/// All of what went wrong.
+pub(super) fn finish<'a>(
     arguments: &OutputArguments,
-    run: &Run,
-    results: &impl Serialize,
+    (run, results): (&Run, &impl Serialize),
+    tables: impl IntoIterator<Item = &'a Table>,
     page: impl FnOnce() -> anyhow::Result<Page>,
 ) -> anyhow::Result<()> {
-    if let Some(file) = &arguments.json {
-        write_json(file, run, results)?;
-    }
-    if let Some(file) = &arguments.html {
-        write_html(file, &page()?)?;
-    }
-    Ok(())
+    let json = arguments.json.as_ref().map_or(Ok(()), |file| Ok(write_json(file, run, results)?));
+    let html = arguments.html.as_ref().map_or(Ok(()), |file| Ok(write_html(file, &page()?)?));
+    together([json, html, print(tables).context("cannot print the tables")])
 }
 
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
 
-    use super::in_words;
+    use super::{OutputArguments, finish, in_words};
+    use crate::report::{Page, Run};
 
     #[test]
     fn causes_are_said_once() {
@@ -63,5 +75,19 @@ mod tests {
         let source = std::io::Error::other("no such file");
         let error = Err::<(), _>(Saying { source }).context("a folder").unwrap_err();
         assert_eq!(in_words(&error), "a folder: cannot read a.jpg: no such file");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_costs_no_other_and_all_errors_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let [missing, other, page] = ["no/r.json", "no/r.html", "r.html"].map(|name| folder.path().join(name));
+        let write = |json: &std::path::Path, html: &std::path::Path| {
+            let arguments = OutputArguments { json: Some(json.to_owned()), html: Some(html.to_owned()) };
+            finish(&arguments, (&Run::start("x", "1"), &[1]), [], || Ok(Page::new("t")))
+        };
+        let error = write(&missing, &page).unwrap_err().to_string();
+        assert!(error.contains("no/r.json") && page.is_file(), "{error}");
+        let error = write(&missing, &other).unwrap_err().to_string();
+        assert!(error.contains("no/r.json") && error.contains("no/r.html"), "{error}");
     }
 }

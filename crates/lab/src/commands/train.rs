@@ -7,19 +7,21 @@ mod data;
 mod deploy;
 mod learn;
 mod page;
+mod people;
 mod roc;
 mod thresholds;
 mod words;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 use serde_json::json;
 
 pub use arguments::{Arguments, ClassifierArguments, HeadArguments, JudgingArguments, TrainingArguments};
 pub use classifier::Recognition;
 pub use deploy::Written;
+pub use people::People;
 pub use roc::Roc;
 pub use thresholds::Chosen;
 
@@ -28,24 +30,9 @@ use crate::dataset::Dataset;
 use crate::faces::Models;
 use crate::interrupt::Interrupt;
 use crate::report::{Run, Table};
-use crate::train::{Comparison, EpochReport, FeatureSet, Outcome, Trainer};
+use crate::train::{Comparison, EpochReport, Outcome, Trainer};
 use data::{Data, Pictures};
 use deploy::{About, Place};
-
-/// Who was learned from, and who was not.
-#[derive(Clone, Debug, Serialize)]
-pub struct People {
-    /// People and pictures that the head learned from.
-    pub training: (usize, usize),
-    /// People and pictures that judged the epochs, or pictures alone for a classifier: the training stopped by them.
-    pub judges: (usize, usize),
-    /// People and pictures that nothing was learned from: they test.
-    pub test: (usize, usize),
-    /// The names of the people who test.
-    pub tested: Vec<String>,
-    /// People with one picture: they can be nobody's positive, and are strangers to the test.
-    pub alone: Vec<String>,
-}
 
 /// What a training gives.
 #[derive(Debug, Serialize)]
@@ -89,12 +76,16 @@ struct Workplace {
 /// # Errors
 /// What is wrong with the data, the models or the settings, and what to do.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    arguments.check()?;
     let settings = json!({ "arguments": arguments, "training": arguments.training_settings() });
     let run = Run::start("train", env!("CARGO_PKG_VERSION")).seeded(arguments.training.seed).settings(&settings)?;
     let models = arguments.models.open()?;
     let place = Place::new(arguments, &models)?;
     let checkpoint = checkpoint(arguments, &place)?;
     let dataset = Dataset::open(&arguments.data)?;
+    if let Some(folder) = &arguments.judging.write_test {
+        people::prepare(folder, dataset.root(), arguments.force)?;
+    }
     for skipped in dataset.skipped() {
         output::note(&skipped.to_string());
     }
@@ -136,8 +127,9 @@ fn embedding(arguments: &Arguments, work: &Workplace, pictures: &Pictures, run: 
     } else {
         Trainer::embedding(&training, config.clone())
     }
+    .map_err(arguments::in_options)
     .with_context(|| learn::way_out(&config))?;
-    let people = people(&trainer, &test, &data);
+    let people = People::new(&trainer, &test, &data);
     let outcome = learn::learn(&mut trainer, work, &learn::TRIPLETS)?;
     let mut results = Results::new(false, people, (outcome, &trainer));
     if outcome == Outcome::Interrupted {
@@ -149,24 +141,30 @@ fn embedding(arguments: &Arguments, work: &Workplace, pictures: &Pictures, run: 
     let source = thresholds::source(&chosen, &test, &deploy::name_of(&arguments.data));
     let about = About { people: results.people.training, thresholds: chosen.for_manifest(source) };
     let written = deploy::embedder(work, trainer.head(), about)?;
-    results.model = Some(deploy::checked(work, written, (trainer.head(), pictures))?);
+    let written = deploy::checked(work, written, (trainer.head(), pictures))?;
+    results.model = Some(listed(arguments, work, (&results.people, &trainer), (written, pictures))?);
     results.thresholds = Some(chosen);
-    results.roc = roc::measure(trainer.head(), (&training, &test), &config)?;
-    results.components_keep = roc::components_keep((&training, &test), config.dimension)?;
+    results.roc = roc::measure(trainer.head(), (trainer.training(), &test), &config)?;
+    results.components_keep = roc::components_keep((trainer.training(), &test), config.dimension)?;
     results.comparison = compared::compare(arguments, &data.usable, work)?;
     results.verdict = words::verdict(&results, &config, training.dimension());
-    finish(arguments, run, &results, &work.interrupt)
+    finish(arguments, run, &results)
 }
 
-fn people(trainer: &Trainer, test: &FeatureSet, data: &Data) -> People {
-    let size = |set: &FeatureSet| (set.names().len(), set.len());
-    People {
-        training: size(trainer.training()),
-        judges: size(trainer.judges()),
-        test: size(test),
-        tested: test.names().to_vec(),
-        alone: data.alone.clone(),
+/// The model with the names of the people beside it, and with a data set of those whom nothing was learned from where one was asked for.
+fn listed(
+    arguments: &Arguments,
+    work: &Workplace,
+    (people, trainer): (&People, &Trainer),
+    (written, pictures): (Written, &Pictures),
+) -> anyhow::Result<Written> {
+    let file = work.place.beside("people.json");
+    people.list(&file, trainer)?;
+    let test = arguments.judging.write_test.clone();
+    if let Some(folder) = &test {
+        people.link(folder, pictures.path())?;
     }
+    Ok(Written { people: Some(file), test, ..written })
 }
 
 impl Results {
@@ -188,39 +186,45 @@ impl Results {
     }
 }
 
-/// Prints and writes what there is, and how the model is used.
-fn finish(arguments: &Arguments, mut run: Run, results: &Results, interrupt: &Interrupt) -> anyhow::Result<()> {
-    if interrupt.asked() {
-        run.interrupt()
-    } else {
-        run.finish()
-    }
-    let tables = words::tables(results);
-    for (_, table) in &tables {
-        table.print()?;
-    }
-    for sentence in &results.verdict {
-        words::say(sentence)?;
-    }
-    if let Some(model) = &results.model {
-        for sentence in model.usage() {
-            words::say(&sentence)?;
+/// Prints and writes what there is, and how the model is used. The comparison may have been interrupted.
+fn finish(arguments: &Arguments, mut run: Run, results: &Results) -> anyhow::Result<()> {
+    let compared = results.comparison.as_ref().and_then(|comparison| comparison.as_ref().ok());
+    let ended = match compared.filter(|comparison| !comparison.complete()) {
+        None => {
+            run.finish();
+            Ok(())
         }
-    }
-    report(arguments, &run, results, &tables)
+        Some(Comparison { runs, config, .. }) => {
+            run.interrupt();
+            Err(anyhow!(
+                "interrupted after {} of {} trainings of the comparison; the model is whole: give the same command with --resume --force \
+                 for the whole comparison, which does not train the model again",
+                runs.len(),
+                config.seeds.len()
+            ))
+        }
+    };
+    let tables = words::tables(results);
+    let reported = report(arguments, &run, results, &tables);
+    let usage = results.model.iter().flat_map(Written::usage);
+    let mut sentences = std::iter::once(String::new()).chain(results.verdict.iter().cloned()).chain(usage);
+    let said = sentences.try_for_each(|sentence| words::say(&sentence)).context("cannot print what was found");
+    output::together([reported, said, ended])
 }
 
 /// Training that was stopped: reports of what there is, and how to go on.
 fn interrupted(arguments: &Arguments, mut run: Run, results: &Results, checkpoint: &Path) -> anyhow::Result<()> {
     run.interrupt();
-    report(arguments, &run, results, &words::tables(results))?;
+    let reported = report(arguments, &run, results, &words::tables(results));
     let epochs = results.epochs.len().saturating_sub(1);
-    bail!(
+    let how = anyhow!(
         "interrupted after {epochs} whole epochs; {} has where it stands: give the same command with --resume to go on",
         checkpoint.display()
-    )
+    );
+    output::together([reported, Err(how)])
 }
 
 fn report(arguments: &Arguments, run: &Run, results: &Results, tables: &[(&str, Table)]) -> anyhow::Result<()> {
-    output::write(&arguments.output, run, results, || page::page(run, results, tables))
+    let shown = tables.iter().map(|(_, table)| table);
+    output::finish(&arguments.output, (run, results), shown, || page::page(run, results, tables))
 }

@@ -90,12 +90,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let lines: Vec<Line<'_>> = folded.flat_map(|(fold, pairs)| pairs.iter().map(move |pair| (fold, pair))).collect();
     let models = ModelArguments { flip: arguments.flip, ..arguments.models.clone() };
     let files = scores::files(&lines);
-    let embedded = embed_each(&methods(&models)?, run, (data, &files))?;
-    let mut measured: Vec<(Measured, Pairs)> = Vec::new();
-    for (method, outcomes) in &embedded.done {
+    let mut embedded = embed_each(&methods(&models)?, run, (data, &files))?;
+    let measured: Vec<(Measured, Pairs)> = embedded.measured(|method, outcomes| {
         let pairs = scores::score(&lines, (&files, outcomes), arguments.subtract_mean)?;
-        measured.push((measure(&method.name, &pairs)?, pairs));
-    }
+        Ok((measure(&method.name, &pairs)?, pairs))
+    })?;
     let mut run = embedded.run;
     run.finish();
     let (methods, pairs): (Vec<Measured>, Vec<Pairs>) = measured.into_iter().unzip();
@@ -112,12 +111,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         failed: embedded.failed,
     };
     let tables = tables::all(&results);
-    output::print(&tables)?;
+    let page = || page::page(&run, &tables, &results, (data, &lines, &pairs));
+    let finished = output::finish(&arguments.output, (&run, &results), &tables, page);
     for refusal in tables::refusals(&results) {
         output::note(&refusal);
     }
-    let page = || page::page(&run, &tables, &results, (data, &lines, &pairs));
-    output::write(&arguments.output, &run, &results, page)
+    finished
 }
 
 /// The pairs whose pictures are there, and how many others the list has. Which pictures are missing is said.

@@ -2,7 +2,6 @@
 //! classes are sorted by name and numbered from 0, and the pictures of nested folders belong to the class above.
 
 use std::{
-    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -34,18 +33,6 @@ impl std::fmt::Display for Skipped {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}: {}", self.file, self.reason)
     }
-}
-
-/// What is unusual about a data set and limits what can be done with it.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Warning {
-    /// The person keeps its class index, as with torchvision's `allow_empty`.
-    #[error("{0} has no picture: nothing can be learned or tested for this person")]
-    NoPicture(String),
-    /// One picture can be a template or a probe, not both.
-    #[error("{0} has one picture only: it can be trained on or tested with, not both")]
-    OnePicture(String),
 }
 
 /// Why a folder is no data set.
@@ -151,12 +138,6 @@ impl Dataset {
         &self.classes
     }
 
-    /// The class index of a person.
-    #[must_use]
-    pub fn class_index(&self, name: &str) -> Option<usize> {
-        self.classes.binary_search_by(|class| class.as_str().cmp(name)).ok()
-    }
-
     /// The pictures in torchvision's order: by class, then by folder, then by file name.
     #[must_use]
     pub fn samples(&self) -> &[Sample] {
@@ -173,30 +154,6 @@ impl Dataset {
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
-    }
-
-    /// Takes out pictures that a later step could not use, given as file and what was wrong, and lists them among the
-    /// skipped. Class indices stay; sample indices change. Files that are no samples are ignored.
-    pub fn refuse(&mut self, refused: &[(String, String)]) {
-        let reasons: HashMap<&str, &str> = refused.iter().map(|(file, why)| (file.as_str(), why.as_str())).collect();
-        let skipped = &mut self.skipped;
-        self.samples.retain(|sample| {
-            let Some(why) = reasons.get(sample.file.as_str()) else { return true };
-            skipped.push(Skipped { file: sample.file.clone(), reason: SkipReason::Refused((*why).to_owned()) });
-            false
-        });
-    }
-
-    /// The people with no picture or only one, in class order.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<Warning> {
-        let counts = self.counts();
-        let warning = |(name, count): (&String, usize)| match count {
-            0 => Some(Warning::NoPicture(name.clone())),
-            1 => Some(Warning::OnePicture(name.clone())),
-            _ => None,
-        };
-        self.classes.iter().zip(counts).filter_map(warning).collect()
     }
 
     /// How many pictures each person has, in class order.

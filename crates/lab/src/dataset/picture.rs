@@ -36,9 +36,6 @@ pub enum SkipReason {
     /// A link to a folder above itself.
     #[error("a link back to a folder that holds it")]
     LinkLoop,
-    /// A later step refused the picture, for example its decoder.
-    #[error("refused: {0}")]
-    Refused(String),
 }
 
 /// Whether a file of this name counts as a picture.

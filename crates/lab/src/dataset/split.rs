@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::folder::{Dataset, Sample};
+use super::folder::Dataset;
 use crate::whole::{self, WriteError};
 
 /// Which pictures are for training and which for testing.
@@ -44,14 +44,6 @@ pub enum SplitError {
     /// The training part must be a share of the whole.
     #[error("the share for training must lie between 0 and 1, not {0}")]
     Share(f64),
-    /// No person, or only one, is left to split.
-    #[error("{found} people with {fewest} pictures or more: at least two are needed to split by person")]
-    TooFewPeople {
-        /// How many people have enough pictures.
-        found: usize,
-        /// How many pictures a person must have.
-        fewest: usize,
-    },
     /// Writing failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -94,51 +86,25 @@ pub enum SplitError {
 }
 
 impl Split {
-    /// Splits the pictures of every person: about `share` of them for training, at least one picture on each side. Of
-    /// a person with one picture, that picture is for training.
+    /// Splits the pictures of every person: about `share` of them for training, at least one picture on each side. Pictures
+    /// of one visit, which `visits` numbers (as [`Dataset::visits`] does), count as one and go to one side together. Of a
+    /// person with one picture or visit, that is for training.
     ///
     /// # Errors
     /// When `share` does not lie between 0 and 1.
-    pub fn by_picture(dataset: &Dataset, share: f64, seed: u64) -> Result<Self, SplitError> {
+    pub fn by_picture(dataset: &Dataset, visits: &[Option<usize>], share: f64, seed: u64) -> Result<Self, SplitError> {
         check_share(share)?;
         let mut random = fastrand::Rng::with_seed(seed);
         let mut training = HashSet::new();
-        for mut pictures in pictures_by_class(dataset) {
-            random.shuffle(&mut pictures);
-            let count = if pictures.len() < 2 { pictures.len() } else { part_of(pictures.len(), share) };
-            training.extend(pictures.into_iter().take(count).map(|sample| sample.file.as_str()));
+        for mut groups in inseparable(dataset, visits) {
+            random.shuffle(&mut groups);
+            let count = if groups.len() < 2 { groups.len() } else { part_of(groups.len(), share) };
+            training.extend(groups.into_iter().take(count).flatten());
         }
-        let all = dataset.samples().iter();
-        Ok(Self::from_samples(dataset, seed, all, |sample| training.contains(sample.file.as_str())))
-    }
-
-    /// Splits the people: about `share` of them for training, at least one on each side, every person with all
-    /// pictures on one side. People with fewer than `fewest` pictures are in neither part.
-    ///
-    /// # Errors
-    /// When `share` does not lie between 0 and 1, or fewer than two people have enough pictures.
-    pub fn by_person(dataset: &Dataset, share: f64, fewest: usize, seed: u64) -> Result<Self, SplitError> {
-        check_share(share)?;
-        let counts = dataset.counts();
-        let mut people: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] >= fewest.max(1)).collect();
-        if people.len() < 2 {
-            return Err(SplitError::TooFewPeople { found: people.len(), fewest: fewest.max(1) });
-        }
-        fastrand::Rng::with_seed(seed).shuffle(&mut people);
-        let (training, testing) = people.split_at(part_of(people.len(), share));
-        let used = dataset.samples().iter().filter(|s| training.contains(&s.class) || testing.contains(&s.class));
-        Ok(Self::from_samples(dataset, seed, used, |sample| training.contains(&sample.class)))
-    }
-
-    fn from_samples<'a>(
-        dataset: &Dataset,
-        seed: u64,
-        samples: impl Iterator<Item = &'a Sample>,
-        is_training: impl Fn(&Sample) -> bool,
-    ) -> Self {
-        let (train, test): (Vec<&Sample>, Vec<&Sample>) = samples.partition(|sample| is_training(sample));
-        let names = |part: Vec<&Sample>| part.into_iter().map(|sample| sample.file.clone()).collect();
-        Self { seed: Some(seed), classes: dataset.classes().to_vec(), train: names(train), test: names(test) }
+        let (train, test): (Vec<usize>, Vec<usize>) =
+            (0..dataset.samples().len()).partition(|index| training.contains(index));
+        let names = |part: Vec<usize>| part.into_iter().map(|index| dataset.samples()[index].file.clone()).collect();
+        Ok(Self { seed: Some(seed), classes: dataset.classes().to_vec(), train: names(train), test: names(test) })
     }
 
     /// Reads a split from its file and checks it in itself: both parts have files and none is listed twice.
@@ -214,13 +180,24 @@ fn check_share(share: f64) -> Result<(), SplitError> {
     if share > 0.0 && share < 1.0 { Ok(()) } else { Err(SplitError::Share(share)) }
 }
 
-/// The samples of each class, in the data set's order.
-fn pictures_by_class(dataset: &Dataset) -> Vec<Vec<&Sample>> {
-    let mut classes = vec![Vec::new(); dataset.classes().len()];
-    for sample in dataset.samples() {
-        classes[sample.class].push(sample);
+/// Of each person the pictures that must stay together, in the data set's order: those of a visit, and each other one alone.
+pub fn inseparable(dataset: &Dataset, visits: &[Option<usize>]) -> Vec<Vec<Vec<usize>>> {
+    let mut people: Vec<Vec<Vec<usize>>> = vec![Vec::new(); dataset.classes().len()];
+    let mut places = HashMap::new();
+    for (index, sample) in dataset.samples().iter().enumerate() {
+        let groups = &mut people[sample.class];
+        match visits.get(index).copied().flatten() {
+            None => groups.push(vec![index]),
+            Some(visit) => {
+                let place = *places.entry(visit).or_insert(groups.len());
+                if place == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups[place].push(index);
+            }
+        }
     }
-    classes
+    people
 }
 
 /// The rounded share of `count`, at least 1 and at most `count - 1`. `count` is 2 or more.
@@ -249,33 +226,37 @@ mod tests {
     #[test]
     fn pictures_are_split_within_each_person() {
         let (_scratch, dataset) = people(&[10, 2, 1]);
-        let split = Split::by_picture(&dataset, 0.7, 5).unwrap();
+        let split = Split::by_picture(&dataset, &[], 0.7, 5).unwrap();
         let of = |files: &[String], person: &str| files.iter().filter(|file| file.starts_with(person)).count();
         assert_eq!((of(&split.train, "p0"), of(&split.test, "p0")), (7, 3));
         assert_eq!((of(&split.train, "p1"), of(&split.test, "p1")), (1, 1));
         assert_eq!((of(&split.train, "p2"), of(&split.test, "p2")), (1, 0));
-        assert_eq!(split, Split::by_picture(&dataset, 0.7, 5).unwrap());
-        assert_ne!(split.train, Split::by_picture(&dataset, 0.7, 6).unwrap().train);
+        assert_eq!(split, Split::by_picture(&dataset, &[], 0.7, 5).unwrap());
+        assert_ne!(split.train, Split::by_picture(&dataset, &[], 0.7, 6).unwrap().train);
     }
 
     #[test]
-    fn people_are_on_one_side() {
-        let (_scratch, dataset) = people(&[3, 2, 1, 4, 2]);
-        let split = Split::by_person(&dataset, 0.5, 2, 9).unwrap();
-        let person = |file: &String| file.split('/').next().unwrap().to_owned();
-        let training: HashSet<_> = split.train.iter().map(person).collect();
-        let testing: HashSet<_> = split.test.iter().map(person).collect();
-        assert!(training.is_disjoint(&testing));
-        assert_eq!((training.len(), testing.len()), (2, 2));
-        assert!(!training.contains("p2") && !testing.contains("p2"), "one picture is fewer than two");
-        assert_eq!(split.train.len() + split.test.len(), 11);
-        assert!(matches!(Split::by_person(&dataset, 0.5, 4, 9), Err(SplitError::TooFewPeople { found: 1, .. })));
+    fn a_visit_is_in_one_part_as_a_whole() {
+        let (_scratch, dataset) = people(&[9, 4]);
+        // Three visits of the first person, of four, three and one picture, and one picture of none; the second person has one visit.
+        let (a, b, c) = (Some(0), Some(1), Some(2));
+        let visits = [a, b, a, b, a, b, a, c, None].into_iter().chain([Some(3); 4]).collect::<Vec<_>>();
+        for seed in 0..20 {
+            let split = Split::by_picture(&dataset, &visits, 0.5, seed).unwrap();
+            let parts = split.apply(&dataset).unwrap();
+            let of = |part: &[usize]| part.iter().filter_map(|index| visits[*index]).collect::<HashSet<_>>();
+            assert!(of(&parts.train).is_disjoint(&of(&parts.test)), "{split:?}");
+            let first = |part: &[usize]| part.iter().filter(|index| **index < 9).map(|index| visits[*index]).collect();
+            let (train, test): (HashSet<_>, HashSet<_>) = (first(&parts.train), first(&parts.test));
+            assert_eq!((train.len(), test.len()), (2, 2), "half of the three visits and the picture");
+            assert!(parts.test.iter().all(|index| *index < 9), "one visit is for training");
+        }
     }
 
     #[test]
     fn a_split_survives_its_file() {
         let (scratch, dataset) = people(&[5, 5]);
-        let split = Split::by_picture(&dataset, 0.6, u64::MAX).unwrap();
+        let split = Split::by_picture(&dataset, &[], 0.6, u64::MAX).unwrap();
         let path = scratch.path().join("split.json");
         split.write(&path).unwrap();
         let read = Split::read(&path).unwrap();
@@ -319,10 +300,10 @@ mod tests {
         assert!(read(r#"{"classes": ["a"], "train": ["a/1"], "test": ["b/1"]}"#).starts_with("b/1 is of a person"));
         let (_other, dataset) = people(&[2]);
         for share in [0.0, 1.0, -1.0, f64::NAN] {
-            assert!(matches!(Split::by_picture(&dataset, share, 0), Err(SplitError::Share(_))));
+            assert!(matches!(Split::by_picture(&dataset, &[], share, 0), Err(SplitError::Share(_))));
         }
         let nowhere = scratch.path().join("no/such/folder/s.json");
-        let split = Split::by_picture(&dataset, 0.5, 0).unwrap();
+        let split = Split::by_picture(&dataset, &[], 0.5, 0).unwrap();
         assert!(matches!(split.write(&nowhere), Err(SplitError::Write(_))));
     }
 
@@ -333,7 +314,7 @@ mod tests {
             counts in prop::collection::vec(1_usize..6, 1..5), share in 0.01_f64..0.99, seed in any::<u64>(),
         ) {
             let (_scratch, dataset) = people(&counts);
-            let split = Split::by_picture(&dataset, share, seed).unwrap();
+            let split = Split::by_picture(&dataset, &[], share, seed).unwrap();
             let mut all: Vec<_> = split.train.iter().chain(&split.test).cloned().collect();
             all.sort();
             let files: Vec<_> = dataset.samples().iter().map(|sample| sample.file.clone()).collect();

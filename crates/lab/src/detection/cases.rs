@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::DetectionError;
 use crate::{
     dataset::EXTENSIONS,
-    rectangle::{Rectangle, SAME_FACE},
+    rectangle::Rectangle,
     wider::{Detection, ResultImage, SubsetImage, TruthImage},
 };
 
@@ -36,16 +36,9 @@ impl Case {
         self.faces.iter().filter(|face| face.counts).count()
     }
 
-    /// The face that a detection is of, as an index: the one that it overlaps most, the first of equals, if it overlaps it enough.
+    /// The face that a detection is of, as an index.
     pub(crate) fn face_of(&self, detection: &Detection) -> Option<usize> {
-        let mut most = (None, 0.0);
-        for (index, face) in self.faces.iter().enumerate() {
-            let overlap = detection.area.overlap_plus_one(&face.area);
-            if overlap > most.1 {
-                most = (Some(index), overlap);
-            }
-        }
-        most.0.filter(|_| most.1 >= SAME_FACE)
+        detection.area.same_face(self.faces.iter().map(|face| &face.area))
     }
 }
 

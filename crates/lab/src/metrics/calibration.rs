@@ -10,6 +10,10 @@
 //! who looks like that and is not enrolled would get. Real strangers count as they are. These scores are what a false
 //! accept rate is measured on; it holds for a gallery of about this size, and grows with it.
 //!
+//! **Visits of one person are not independent**: who looks like somebody else does so in every visit. The rate is one of
+//! visits, but how far it can be trusted is counted in people, and people who are too few to show it do not lower the
+//! embedder's own `accept` and `cluster`.
+//!
 //! - `accept`: the least value that no more than the chosen share of strangers reach. The margin is not counted on, so
 //!   the rate in service is lower.
 //! - `unknown`: the least value that no more than another, larger share of strangers reach, so that most strangers are
@@ -26,6 +30,8 @@ mod outcome;
 mod templates;
 mod warning;
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 pub use outcome::{KnownOutcomes, StrangerOutcomes};
@@ -35,6 +41,9 @@ pub use warning::Warning;
 use super::error::{MetricError, finite};
 use super::rate::Evidence;
 use super::statistics::Proportion;
+
+/// Different people with a false accept from which on the rate is sound.
+const SOUND_PEOPLE: usize = 10;
 
 /// What a false accept rate is measured on.
 pub const STRANGERS: &str = "visits that can stand for a stranger's";
@@ -62,8 +71,25 @@ pub struct Options {
     pub plausible: [f64; 2],
     /// The manifest's margin: the data seldom have a case that would show a smaller one to be enough.
     pub least_margin: f64,
-    /// The manifest's `cluster` minus its `accept`, for data that cannot show `cluster`.
-    pub cluster_lead: f64,
+    /// The embedder's own thresholds, which too few people do not lower; none for an embedder that has none yet.
+    pub own: Option<Own>,
+}
+
+impl Options {
+    /// How many different people it takes to show the rate: one in so many.
+    #[must_use]
+    pub fn people_needed(&self) -> usize {
+        (1.0 / self.false_accept_rate - 1e-9).ceil() as usize
+    }
+}
+
+/// Thresholds that were chosen on other people.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Own {
+    /// `accept`.
+    pub accept: f64,
+    /// `cluster`.
+    pub cluster: f64,
 }
 
 /// The four thresholds, as cosines.
@@ -87,7 +113,7 @@ pub enum Basis {
     Measured,
     /// From the scores, then moved to keep a rule: the plausible range, or the order of the thresholds.
     Bounded,
-    /// From the options: the scores have too few cases to show it.
+    /// From the options: there are too few cases, or too few people, to show that another would do.
     Given,
 }
 
@@ -113,11 +139,14 @@ pub struct Calibration {
     pub thresholds: Thresholds,
     /// Where they come from.
     pub bases: Bases,
-    /// What the false accept rate rests on.
+    /// What the false accept rate rests on: sound where ten different people or more have a false accept.
     pub evidence: Evidence,
-    /// Strangers that reach `accept`, with the 95 % interval that the data allow.
+    /// Visits that reach `accept` as a stranger's. The interval takes all visits as independent.
     pub false_accepts: Proportion,
-    /// Visits of enrolled people whose own score reaches `accept`, with the interval.
+    /// People with such a visit, of all who stand for strangers, with the 95 % interval that the data allow. A stranger
+    /// without a number counts as a person.
+    pub false_accept_people: Proportion,
+    /// Visits of enrolled people whose own score reaches `accept`.
     pub true_accepts: Proportion,
     /// The decision on visits of enrolled people, margin included.
     pub known: KnownOutcomes,
@@ -156,6 +185,13 @@ impl View {
     }
 }
 
+/// How many people have a visit that reaches `limit` as a stranger's.
+fn strangers_above(views: &[View], limit: f64) -> usize {
+    let passing = || views.iter().filter(|view| view.other.is_some_and(|(_, score)| score >= limit));
+    let known: HashSet<usize> = passing().filter_map(|view| view.person).collect();
+    known.len() + passing().filter(|view| view.person.is_none()).count()
+}
+
 fn check(people: &[String], visits: &[Visit]) -> Result<(), MetricError> {
     let count = people.len();
     for (index, visit) in visits.iter().enumerate() {
@@ -177,8 +213,8 @@ fn check(people: &[String], visits: &[Visit]) -> Result<(), MetricError> {
 ///
 /// # Errors
 /// [`MetricError::RateTooSmall`] when there are too few visits for the false accept rate, which names the smallest that
-/// can be asked; [`MetricError::Nothing`] without a visit that can stand for a stranger, or without one of an enrolled
-/// person; [`MetricError::NotFinite`], [`MetricError::Length`] and [`MetricError::NoSuchNumber`] with the visit's
+/// they can show; [`MetricError::Nothing`] without a visit that can stand for a stranger, without one of an enrolled
+/// person, or without two of different people; [`MetricError::NotFinite`], [`MetricError::Length`] and [`MetricError::NoSuchNumber`] with the visit's
 /// place; [`MetricError::NotARate`] for rates outside (0, 1).
 pub fn calibrate(people: &[String], visits: &[Visit], options: &Options) -> Result<Calibration, MetricError> {
     check(people, visits)?;
@@ -189,26 +225,36 @@ pub fn calibrate(people: &[String], visits: &[Visit], options: &Options) -> Resu
         return Err(MetricError::Nothing("visit of an enrolled person to compare with their templates"));
     }
     let nearest: Vec<f64> = visits.iter().filter_map(|visit| visit.nearest_other_visit).collect();
-    let (accept, evidence) = choose::accept(&strangers, options)?;
+    let standing = strangers_above(&views, f64::NEG_INFINITY);
+    let own_stays = options.own.filter(|_| standing < options.people_needed());
+    let accept = choose::accept(&strangers, own_stays, options)?;
     let unknown = choose::unknown(&strangers, accept.value, options)?;
     let margin = choose::margin(&views, accept.value, options);
-    let cluster = choose::cluster(&nearest, accept.value, options);
+    let cluster = choose::cluster(&nearest, accept.value, own_stays, options)?;
     let thresholds =
         Thresholds { accept: accept.value, unknown: unknown.value, margin: margin.value, cluster: cluster.value };
+    let passing = strangers_above(&views, thresholds.accept);
     let reach = |scores: &[f64], limit: f64| {
         Proportion::of(scores.iter().filter(|score| **score >= limit).count(), scores.len())
     };
+    let false_joins = reach(&nearest, thresholds.cluster);
+    let mut warnings = warning::of_visits(people, visits, thresholds, options);
+    if false_joins.rate > options.false_accept_rate {
+        let Proportion { events: joins, trials: visits, .. } = false_joins;
+        warnings.insert(0, Warning::ClusterCapped { cluster: cluster.value, joins, visits });
+    }
     Ok(Calibration {
         options: *options,
         thresholds,
         bases: Bases { accept: accept.basis, unknown: unknown.basis, margin: margin.basis, cluster: cluster.basis },
-        evidence,
+        evidence: if passing < SOUND_PEOPLE { Evidence::Weak } else { Evidence::Sound },
         false_accepts: reach(&strangers, thresholds.accept),
+        false_accept_people: Proportion::of(passing, standing),
         true_accepts: reach(&own, thresholds.accept),
         known: KnownOutcomes::of(&views, thresholds),
         strangers: StrangerOutcomes::of(&views, thresholds),
-        false_joins: reach(&nearest, thresholds.cluster),
-        warnings: warning::of_visits(people, visits, thresholds, options),
+        false_joins,
+        warnings,
     })
 }
 

@@ -14,7 +14,7 @@ pub enum MetricError {
         score: f64,
     },
     /// A false accept rate that so few trials cannot show.
-    #[error("a rate of {asked} cannot be measured with {trials} {what}: the smallest that can be asked is {}", round_up(*.smallest))]
+    #[error("a rate of {asked} cannot be measured with {trials} {what}: {}", smallest_shown(*.smallest))]
     RateTooSmall {
         /// The rate that was asked for.
         asked: f64,
@@ -82,6 +82,15 @@ pub(crate) fn finite(score: f64, what: &'static str, index: usize) -> Result<f64
     if score.is_finite() { Ok(score) } else { Err(MetricError::NotFinite { what, index, score }) }
 }
 
+/// What so few trials do show. One shows 1 and 0, which are no rates.
+fn smallest_shown(smallest: f64) -> String {
+    if smallest < 1.0 {
+        format!("the smallest that these data can show is {}", round_up(smallest))
+    } else {
+        "one alone shows no rate at all".to_owned()
+    }
+}
+
 /// Three digits, rounded up, so that asking for the number shown is not refused again.
 fn round_up(value: f64) -> String {
     let decimals = (2.0 - value.abs().log10().floor()).clamp(0.0, 15.0) as usize;
@@ -101,8 +110,14 @@ mod tests {
         assert_eq!([0.001, 0.01, 0.5, 1.0].map(round_up), ["0.001", "0.01", "0.5", "1"]);
         let error =
             MetricError::RateTooSmall { asked: 0.001, trials: 600, what: "different pairs", smallest: 1.0 / 600.0 };
-        let text =
-            "a rate of 0.001 cannot be measured with 600 different pairs: the smallest that can be asked is 0.00167";
+        let text = "a rate of 0.001 cannot be measured with 600 different pairs: the smallest that these data can show is 0.00167";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn of_one_trial_no_rate_is_named() {
+        let error = MetricError::RateTooSmall { asked: 0.5, trials: 1, what: "different pairs", smallest: 1.0 };
+        let text = "a rate of 0.5 cannot be measured with 1 different pairs: one alone shows no rate at all";
         assert_eq!(error.to_string(), text);
     }
 }

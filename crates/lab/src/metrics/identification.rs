@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use splits::{Sample, Split, SplitRule, splits};
-pub use summary::{AtFpir, Measured, Summary, summarise};
+pub use splits::{Sample, Split, SplitRule, always_strangers, splits};
+pub use summary::{AtFpir, Ends, Measured, Summary, summarise};
 
 use super::error::{MetricError, finite};
 use super::rate::{Allowance, Evidence, allowance};
@@ -44,21 +44,6 @@ pub struct Search {
     pub mate: Option<usize>,
     /// The people found, in any order, templates of one person may repeat; `None` when no face was found in the probe.
     pub candidates: Option<Vec<Candidate>>,
-}
-
-impl Search {
-    /// From a row of a score matrix: one score a template, and whose each template is.
-    ///
-    /// # Errors
-    /// [`MetricError::Length`] when the two differ in length.
-    pub fn from_row(mate: Option<usize>, row: &[f64], owners: &[usize]) -> Result<Self, MetricError> {
-        if row.len() != owners.len() {
-            let (found, expected) = (row.len(), owners.len());
-            return Err(MetricError::Length { what: "row of scores", index: 0, found, expected });
-        }
-        let candidates = owners.iter().zip(row).map(|(person, score)| Candidate { person: *person, score: *score });
-        Ok(Self { mate, candidates: Some(candidates.collect()) })
-    }
 }
 
 /// The searches of one split, ready to be counted.
@@ -199,7 +184,7 @@ impl Searches {
     /// * n) + 1)-th highest of their best scores.
     ///
     /// # Errors
-    /// [`MetricError::RateTooSmall`] below 1/n, which names the smallest that can be asked; [`MetricError::NotARate`]
+    /// [`MetricError::RateTooSmall`] below 1/n, which names the smallest that these data can show; [`MetricError::NotARate`]
     /// outside (0, 1).
     pub fn dir_at_fpir(&self, asked: f64) -> Result<OpenSetPoint, MetricError> {
         let Allowance { errors, evidence } = allowance(asked, self.non_mated, "non-mated probes")?;
@@ -241,14 +226,6 @@ impl Searches {
         }
         let found = self.ranks.iter().filter(|own| own.is_some_and(|own| own <= rank)).count();
         Ok(Proportion::of(found, self.mated()))
-    }
-
-    /// The cumulative match characteristic: the rates of rank 1 to `last`.
-    ///
-    /// # Errors
-    /// As [`Searches::rank`].
-    pub fn cmc(&self, last: usize) -> Result<Vec<f64>, MetricError> {
-        (1..=last).map(|rank| Ok(self.rank(rank)?.rate)).collect()
     }
 }
 

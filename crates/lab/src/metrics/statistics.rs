@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use statrs::function::beta::beta_reg;
-use statrs::function::erf::erfc_inv;
 
 /// What lies outside an interval, both sides together: 95 % intervals everywhere.
 const OUTSIDE: f64 = 0.05;
@@ -89,6 +88,12 @@ impl Proportion {
         let high = if events == trials { 1.0 } else { beta_quantile(k + 1.0, n - k, 1.0 - OUTSIDE / 2.0) };
         Self { events, trials, rate, low, high }
     }
+
+    /// Such as `0.9783 (0.9632 to 0.9884)`: the rate with its interval.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        format!("{:.4} ({:.4} to {:.4})", self.rate, self.low, self.high)
+    }
 }
 
 /// Where the distribution function of Beta(a, b) reaches `probability`, by halving: the function grows, so it cannot
@@ -108,16 +113,9 @@ fn beta_quantile(a: f64, b: f64, probability: f64) -> f64 {
     }
 }
 
-/// The normal deviate of a rate, the scale of the axes of a DET plot (Martin et al., Eurospeech 1997): 0 for one half,
-/// -1.645 for 5 %. `None` for 0, 1 and what is no rate: a plot cannot show them.
-#[must_use]
-pub fn normal_deviate(rate: f64) -> Option<f64> {
-    (rate > 0.0 && rate < 1.0).then(|| -std::f64::consts::SQRT_2 * erfc_inv(2.0 * rate))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Proportion, Spread, median, normal_deviate};
+    use super::{Proportion, Spread, median};
     use proptest::prelude::*;
 
     fn near(a: f64, b: f64, tolerance: f64) {
@@ -169,6 +167,7 @@ mod tests {
         // The textbook case: 5 of 10 lie between .1871 and .8129.
         near(Proportion::of(5, 10).low, 0.187_086, 1e-6);
         near(Proportion::of(5, 10).high, 0.812_914, 1e-6);
+        assert_eq!(Proportion::of(5, 10).in_words(), "0.5000 (0.1871 to 0.8129)");
     }
 
     #[test]
@@ -176,14 +175,6 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
         assert_eq!(median(Vec::new()), None);
-    }
-
-    #[test]
-    fn normal_deviates() {
-        near(normal_deviate(0.5).unwrap(), 0.0, 1e-12);
-        near(normal_deviate(0.05).unwrap(), -1.644_853_626_951, 1e-9);
-        near(normal_deviate(0.975).unwrap(), 1.959_963_984_540, 1e-9);
-        assert_eq!([0.0, 1.0, f64::NAN].map(normal_deviate), [None; 3]);
     }
 
     proptest! {

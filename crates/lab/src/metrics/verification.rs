@@ -34,7 +34,7 @@ pub struct Pair {
     pub same: bool,
     /// The fold it belongs to.
     pub fold: usize,
-    /// Higher = more alike; `None` when a face was missed.
+    /// Higher = more alike; `None` when a face was missed, or what was found of one has no direction.
     pub score: Option<f64>,
 }
 
@@ -59,7 +59,7 @@ impl Scale {
     }
 }
 
-/// Pairs that a face was missed in.
+/// Pairs without a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Missed {
     /// Of the same person.

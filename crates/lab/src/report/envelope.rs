@@ -37,6 +37,8 @@ pub struct Run {
     pub settings: Value,
     /// What the random numbers start from, where there are any.
     pub seed: Option<u64>,
+    /// Pictures whose results come from what an earlier run has kept, counted once for each way of looking at them.
+    pub recalled: u64,
     /// The machine.
     pub machine: Machine,
     /// When it started, RFC 3339, UTC.
@@ -62,6 +64,7 @@ impl Run {
             models: Vec::new(),
             settings: Value::Null,
             seed: None,
+            recalled: 0,
             machine: Machine::here(),
             started: now.format(&Rfc3339).unwrap_or_default(),
             took_seconds: 0.0,

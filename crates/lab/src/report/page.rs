@@ -129,6 +129,7 @@ fn facts(run: &Run) -> Vec<(String, String)> {
         ("arguments".to_owned(), run.arguments.join(" ")),
         ("started".to_owned(), run.started.clone()),
         ("took".to_owned(), format!("{:.1} s", run.took_seconds)),
+        ("pictures recalled from an earlier run".to_owned(), run.recalled.to_string()),
         ("seed".to_owned(), run.seed.map_or("none".to_owned(), |seed| seed.to_string())),
         ("processor".to_owned(), format!("{}, {} cores{}", machine.cpu, machine.cores, memory.unwrap_or_default())),
         ("system".to_owned(), format!("{}, {}, {}", machine.os, machine.kernel, machine.architecture)),

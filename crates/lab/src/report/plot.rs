@@ -18,7 +18,7 @@ mod tests;
 pub use canvas::DrawError;
 pub use curves::{Curve, det, dir, loss, precision_recall, roc, trend};
 pub use frame::Mark;
-pub use histogram::scores;
+pub use histogram::{Words, histogram, scores};
 pub use matrix::{Confusion, confusion};
 pub(crate) use palette::{INK, Paint, styles};
 pub use scatter::{Spot, speed};

@@ -62,11 +62,15 @@ impl HaarConfig {
     /// # Errors
     /// [`DetectorError::Setting`].
     pub fn check(&self) -> Result<(), DetectorError> {
-        if self.scale_factor.is_finite() && self.scale_factor >= 1.001 {
-            return Ok(());
+        if !(self.scale_factor.is_finite() && self.scale_factor >= 1.001) {
+            let reason = format!("{} is not at least 1.001", self.scale_factor);
+            return Err(DetectorError::Setting { key: "haar.scale_factor", reason });
         }
-        let reason = format!("{} is not at least 1.001", self.scale_factor);
-        Err(DetectorError::Setting { key: "haar.scale_factor", reason })
+        if let Some(most) = self.max_size.filter(|most| *most < self.min_size) {
+            let reason = format!("{most} is less than the smallest face, {}", self.min_size);
+            return Err(DetectorError::Setting { key: "haar.max_size", reason });
+        }
+        Ok(())
     }
 }
 
@@ -184,6 +188,9 @@ mod tests {
             let error = small(HaarConfig { scale_factor, ..HaarConfig::default() }).unwrap_err();
             assert!(error.to_string().contains("haar.scale_factor"), "{error}");
         }
+        let upside_down = small(HaarConfig { max_size: Some(39), ..HaarConfig::default() }).unwrap_err();
+        assert!(upside_down.to_string().contains("39 is less than the smallest face, 40"), "{upside_down}");
+        assert!(small(HaarConfig { max_size: Some(40), ..HaarConfig::default() }).is_ok());
         let missing = HaarDetector::open(Some("nowhere.xml".as_ref()), HaarConfig::default()).unwrap_err();
         assert!(missing.to_string().contains("nowhere.xml"), "{missing}");
     }

@@ -23,9 +23,6 @@ pub(crate) struct Adam {
 
 impl Adam {
     pub(crate) fn new(variables: &[&Var], learning_rate: f64) -> Result<Self, TrainError> {
-        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
-            return Err(TrainError::setting("learning_rate", format!("is {learning_rate}, not above 0")));
-        }
         let moments = variables.iter().map(|variable| Ok([variable.zeros_like()?, variable.zeros_like()?]));
         Ok(Self { learning_rate, updates: 0, moments: moments.collect::<Result<_, TrainError>>()? })
     }
@@ -72,8 +69,5 @@ mod tests {
         }
         let found = variable.to_vec1::<f32>().unwrap();
         assert!((0..2).all(|place| (f64::from(found[place]) - wanted[place]).abs() < 1e-5), "{found:?} {wanted:?}");
-        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Adam::new(&[&variable], rate).is_err());
-        }
     }
 }

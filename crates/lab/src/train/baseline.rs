@@ -1,6 +1,6 @@
 //! What a trained head is held against: principal components, a random projection, and the vectors as they are.
 //!
-//! Whatever is fitted is fitted on the training people alone, and what shortens vectors takes their mean off first, as the trained head
+//! Whatever is fitted is fitted on the very people that the trained head learns from, and what shortens vectors takes their mean off first, as the trained head
 //! may: else a method would win by the centring.
 
 use nalgebra::{DMatrix, SymmetricEigen};

@@ -27,7 +27,7 @@ impl PeopleBatches {
         // The last batch of an epoch is filled up from its first.
         let chosen = order.iter().cycle().skip(first).take(self.people(set));
         let mut random = stream(self.seed, Purpose::Images, step + 1);
-        let mut rows = Vec::with_capacity(self.people * self.images);
+        let mut rows = Vec::new();
         for person in chosen {
             let mut images = set.people()[*person].clone();
             random.shuffle(&mut images);
@@ -96,9 +96,11 @@ mod tests {
     #[test]
     fn fewer_people_or_images_than_asked_for_are_all_taken() {
         let set = people(3, 2, 4, 1);
-        let mut rows = PeopleBatches { people: 8, images: 4, seed: 1 }.rows(&set, 0);
-        rows.sort_unstable();
-        assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
+        for (people, images) in [(8, 4), (usize::MAX, usize::MAX)] {
+            let mut rows = PeopleBatches { people, images, seed: 1 }.rows(&set, 0);
+            rows.sort_unstable();
+            assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! The classifier head: one linear layer over frozen features, as facenet-pytorch's InceptionResnetV1 puts one behind its own.
+//! The classifier head: one linear layer over frozen vectors, trained with cross entropy.
 //!
-//! `classify`, `num_classes` and `dropout_prob` mean what they mean there: dropout before the layer while training, one logit
-//! a class with `classify`, else the vector of length 1. Trained with cross entropy.
+//! `classify`, `num_classes` and `dropout_prob` are named after those of facenet-pytorch's InceptionResnetV1, and do not do quite the same.
+//! There dropout clears some of the 1792 pooled features before `last_linear`, the logits are made of what `last_bn` gives, whose
+//! length is not 1, and the whole network may learn. Here all of that is frozen: dropout clears some of the numbers of the vector of
+//! length 1, right before the only layer that learns, and that layer makes the logits. As there, `num_classes` is the number of logits,
+//! and without `classify` the vector of length 1 is given.
 
 use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -19,9 +22,9 @@ use crate::train::task::{Assessment, Loss, Plan, Task};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifierConfig {
-    /// Logits; none for one a person. More than people are allowed, as there.
+    /// Logits; none for one a person. More than people are allowed.
     pub num_classes: Option<usize>,
-    /// Share of the features that every step clears.
+    /// Share of the vector's numbers that every step clears, right before the layer.
     pub dropout_prob: f64,
     /// Faces of a batch.
     pub batch: usize,
@@ -49,6 +52,31 @@ impl Default for ClassifierConfig {
             held_out: 0.25,
             seed: 1,
         }
+    }
+}
+
+impl ClassifierConfig {
+    /// Whether every setting can be used, as far as can be told without data.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] naming the first that cannot.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.plan().check()?;
+        if self.batch == 0 {
+            return Err(TrainError::setting("batch", "is 0, not at least 1"));
+        }
+        if !(0.0..1.0).contains(&self.dropout_prob) {
+            return Err(TrainError::setting(
+                "dropout_prob",
+                format!("is {}, not from 0 to below 1", self.dropout_prob),
+            ));
+        }
+        TrainError::between("held_out", self.held_out)
+    }
+
+    fn plan(&self) -> Plan {
+        let Self { learning_rate, epochs, patience, seed, .. } = *self;
+        Plan { learning_rate, epochs, patience, seed }
     }
 }
 
@@ -94,21 +122,13 @@ pub(crate) struct ClassifierTask {
 
 impl ClassifierTask {
     pub(crate) fn new(set: &FeatureSet, config: ClassifierConfig) -> Result<Self, TrainError> {
+        config.check()?;
         let people = set.names().len();
         if people < 2 {
             return Err(TrainError::Features(format!("{people} person is nobody to tell from another")));
         }
         if config.num_classes.is_some_and(|classes| classes < people) {
             return Err(TrainError::setting("num_classes", format!("is below the {people} people there are")));
-        }
-        if config.batch == 0 {
-            return Err(TrainError::setting("batch", "is at least 1"));
-        }
-        if !(0.0..1.0).contains(&config.dropout_prob) {
-            return Err(TrainError::setting("dropout_prob", format!("is {}, not 0 to below 1", config.dropout_prob)));
-        }
-        if !(config.held_out > 0.0 && config.held_out < 1.0) {
-            return Err(TrainError::setting("held_out", format!("is {}, not between 0 and 1", config.held_out)));
         }
         let (training, judges) = set.split_images(config.held_out, config.seed);
         if judges.is_empty() {
@@ -130,8 +150,7 @@ impl Task for ClassifierTask {
     }
 
     fn plan(&self) -> Plan {
-        let ClassifierConfig { learning_rate, epochs, patience, seed, .. } = self.config;
-        Plan { learning_rate, epochs, patience, seed }
+        self.config.plan()
     }
 
     fn network(&self) -> Result<Network, TrainError> {

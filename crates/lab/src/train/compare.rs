@@ -1,8 +1,8 @@
 //! The comparison: a trained head, principal components, a random projection and all numbers, on people that none has seen.
 //!
-//! For every seed the people are split in two. From the first part, the training people, the head learns (it splits off its own
-//! judges for early stopping), and on them the principal components and the mean that everything is centred by are fitted. On the other
-//! part, the test people, all pairs of two images are scored by cosine, each pair once and all alike: those of one person, and those of
+//! For every seed the people are split in two. Of the first part, the training people, some judge when the head stops; from the others
+//! it learns, and on these others alone the principal components and the mean that everything is centred by are fitted as well: a
+//! method that is given more people would win by them. On the other part, the test people, all pairs of two images are scored by cosine, each pair once and all alike: those of one person, and those of
 //! two different people. The embedder's vectors are there twice, centred like the others and untouched as they are in use without a head.
 
 use std::ops::ControlFlow;
@@ -48,7 +48,7 @@ pub enum Method {
     Pca,
     /// A random projection onto as many numbers.
     Random,
-    /// All numbers, less the training people's mean as the three above.
+    /// All numbers, less the mean of the people learned from, as the three above.
     AllCentred,
     /// All numbers as the embedder gives them.
     All,
@@ -58,17 +58,17 @@ impl Method {
     /// In the order of a table.
     pub const EVERY: [Self; 5] = [Self::Trained, Self::Pca, Self::Random, Self::AllCentred, Self::All];
 
-    /// What it makes of vectors: the head that was trained, or one that needs only the people it was trained on.
+    /// What it makes of vectors: the head that was trained, or one that needs only the people it learned from.
     ///
     /// # Errors
     /// Where these people are too few for so many principal components.
-    pub fn head(self, trained: &Head, training: &FeatureSet, config: &EmbeddingConfig) -> Result<Head, TrainError> {
+    pub fn head(self, trained: &Head, learned: &FeatureSet, config: &EmbeddingConfig) -> Result<Head, TrainError> {
         match self {
             Self::Trained => Ok(trained.clone()),
-            Self::Pca => pca(training, config.dimension),
-            Self::Random => random_projection(training, config.dimension, config.seed),
-            Self::AllCentred => centred(training),
-            Self::All => Ok(identity(training.dimension())),
+            Self::Pca => pca(learned, config.dimension),
+            Self::Random => random_projection(learned, config.dimension, config.seed),
+            Self::AllCentred => centred(learned),
+            Self::All => Ok(identity(learned.dimension())),
         }
     }
 }
@@ -80,6 +80,8 @@ pub struct Run {
     pub seed: u64,
     /// People and images of the training part, the head's judges among them.
     pub training: (usize, usize),
+    /// Those of them that the head learned from, and that everything else was fitted on.
+    pub learned: (usize, usize),
     /// People and images of the test part.
     pub test: (usize, usize),
     /// Test pairs of one person.
@@ -115,13 +117,22 @@ pub struct Summary {
 pub struct Comparison {
     /// What was compared and how.
     pub config: CompareConfig,
-    /// One a method.
+    /// One a method; none without a run.
     pub summaries: Vec<Summary>,
-    /// One a seed.
+    /// One a seed, or fewer where it was interrupted.
     pub runs: Vec<Run>,
 }
 
-/// Runs the comparison with the people who have two images or more; `progress` is told of every training step, with its seed. None where it broke.
+impl Comparison {
+    /// Whether every seed has its run.
+    #[must_use]
+    pub const fn complete(&self) -> bool {
+        self.runs.len() == self.config.seeds.len()
+    }
+}
+
+/// Runs the comparison with the people who have two images or more; `progress` is told of every training step, with its seed. Where it
+/// breaks, the finished runs are what there is.
 ///
 /// # Errors
 /// [`TrainError`] naming what the settings or the data lack.
@@ -129,7 +140,7 @@ pub fn compare(
     set: &FeatureSet,
     config: &CompareConfig,
     mut progress: impl FnMut(u64, &StepReport) -> ControlFlow<()>,
-) -> Result<Option<Comparison>, TrainError> {
+) -> Result<Comparison, TrainError> {
     if config.seeds.is_empty() {
         return Err(TrainError::setting("seeds", "names none"));
     }
@@ -138,11 +149,12 @@ pub fn compare(
     for seed in &config.seeds {
         match run(&usable, config, *seed, |report| progress(*seed, report))? {
             Some(run) => runs.push(run),
-            None => return Ok(None),
+            None => break,
         }
     }
-    let summaries = Method::EVERY.into_iter().map(|method| summary(method, &runs)).collect();
-    Ok(Some(Comparison { config: config.clone(), summaries, runs }))
+    let summarised = Method::EVERY.into_iter().filter(|_| !runs.is_empty());
+    let summaries = summarised.map(|method| summary(method, &runs)).collect();
+    Ok(Comparison { config: config.clone(), summaries, runs })
 }
 
 fn run(
@@ -158,9 +170,10 @@ fn run(
     if trainer.run(progress)? == Outcome::Interrupted {
         return Ok(None);
     }
+    let size = |set: &FeatureSet| (set.names().len(), set.len());
     let (mut true_accept, mut pairs) = (Vec::new(), (0, 0));
     for method in Method::EVERY {
-        let head = method.head(trainer.head(), &training, &recipe)?;
+        let head = method.head(trainer.head(), trainer.training(), &recipe)?;
         let rows = head.apply(test.rows())?;
         let mut scores = Embedded { rows: &rows, dimension: head.outputs(), labels: test.labels() }.pair_scores();
         pairs = (scores.same.len(), scores.different.len());
@@ -168,8 +181,9 @@ fn run(
     }
     Ok(Some(Run {
         seed,
-        training: (training.names().len(), training.len()),
-        test: (test.names().len(), test.len()),
+        training: size(&training),
+        learned: size(trainer.training()),
+        test: size(&test),
         same_pairs: pairs.0,
         different_pairs: pairs.1,
         epochs: trainer.history().len() as u32 - 1,
@@ -216,10 +230,11 @@ mod tests {
     #[test]
     fn every_method_is_measured_on_the_same_unseen_pairs() {
         let set = people(40, 3, 12, 6);
-        let comparison = compare(&set, &quick(), |_, _| ControlFlow::Continue(())).unwrap().unwrap();
+        let comparison = compare(&set, &quick(), |_, _| ControlFlow::Continue(())).unwrap();
+        assert!(comparison.complete());
         assert_eq!(comparison.runs.len(), 2);
         for run in &comparison.runs {
-            assert_eq!((run.training, run.test), ((20, 60), (20, 60)));
+            assert_eq!((run.training, run.learned, run.test), ((20, 60), (16, 48), (20, 60)));
             // 20 people of 3 images: 3 pairs each; 60 · 59 / 2 pairs in all.
             assert_eq!((run.same_pairs, run.different_pairs), (60, 1710));
             assert_eq!(run.true_accept.iter().map(|(method, _)| *method).collect::<Vec<_>>(), Method::EVERY);
@@ -228,19 +243,39 @@ mod tests {
         let by_hand: Vec<f64> = comparison.runs.iter().map(|run| run.true_accept[4].1).collect();
         assert!((all.mean - (by_hand[0] + by_hand[1]) / 2.0).abs() < 1e-12);
         assert!((comparison.summaries[0].mean - all.mean - all.lead.0).abs() < 1e-12);
-        let again = compare(&set, &quick(), |_, _| ControlFlow::Continue(())).unwrap().unwrap();
+        let again = compare(&set, &quick(), |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!(again, comparison);
     }
 
     #[test]
-    fn it_can_be_interrupted_and_refuses_what_cannot_be_compared() {
+    fn where_no_epoch_beats_the_start_the_head_is_level_with_the_principal_components() {
+        let mut config = quick();
+        // Steps so small that no weight moves.
+        (config.training.learning_rate, config.seeds) = (1e-30, vec![1, 2, 3]);
+        let comparison = compare(&people(40, 3, 12, 6), &config, |_, _| ControlFlow::Continue(())).unwrap();
+        for run in &comparison.runs {
+            assert_eq!(run.best_epoch, 0);
+            assert_eq!(run.true_accept[0].1, run.true_accept[1].1, "{run:?}");
+        }
+    }
+
+    #[test]
+    fn an_interruption_leaves_the_finished_runs() {
         let set = people(40, 3, 12, 6);
-        let mut steps = 0;
-        let broken = compare(&set, &quick(), |seed, _| {
-            steps += 1;
-            if seed == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        assert!(broken.unwrap().is_none() && steps > 1);
+        let broken = |at: u64| {
+            let progress =
+                |seed, _: &StepReport| if seed == at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            compare(&set, &quick(), progress).unwrap()
+        };
+        let (first, none) = (broken(2), broken(1));
+        assert!(!first.complete() && !none.complete());
+        assert_eq!((first.runs.len(), first.summaries.len(), first.runs[0].seed), (1, 5, 1));
+        assert!(none.runs.is_empty() && none.summaries.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let set = people(40, 3, 12, 6);
         let refused = |set: &FeatureSet, config: &CompareConfig| {
             compare(set, config, |_, _| ControlFlow::Continue(())).unwrap_err().to_string()
         };

@@ -18,6 +18,9 @@ use crate::train::triplet::{Distances, Selection, squared_distances, triplet_los
 /// Held-out people and faces of each that an epoch is judged by, at most: the time grows with the square of their number.
 const JUDGES: (usize, usize) = (500, 6);
 
+/// Faces of a batch at most: memory grows with the square of their number.
+const BATCH: usize = 4096;
+
 /// The weights before the first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +86,47 @@ impl Default for EmbeddingConfig {
     }
 }
 
+impl EmbeddingConfig {
+    /// Whether every setting can be used, as far as can be told without data.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] naming the first that cannot.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.plan().check()?;
+        // Whatever the vectors will have.
+        self.shape(1).check()?;
+        if !(self.margin > 0.0 && self.margin < 4.0) {
+            return Err(TrainError::setting("margin", format!("is {}, not between 0 and 4", self.margin)));
+        }
+        for (key, value) in [("people", self.people), ("images", self.images)] {
+            if value < 2 {
+                return Err(TrainError::setting(key, format!("is {value}, not at least 2: else there is no triplet")));
+            }
+        }
+        if self.people.saturating_mul(self.images) > BATCH {
+            let reason =
+                format!("is {}: with {} images of each that is a batch of more than {BATCH}", self.people, self.images);
+            return Err(TrainError::setting("people", reason));
+        }
+        TrainError::between("held_out", self.held_out)?;
+        TrainError::between("false_accept_rate", self.false_accept_rate)?;
+        if self.start == Start::Pca && self.hidden.is_some() {
+            return Err(TrainError::setting("start", "is pca, which only a linear head can begin with"));
+        }
+        Ok(())
+    }
+
+    fn plan(&self) -> Plan {
+        let Self { learning_rate, epochs, patience, seed, .. } = *self;
+        Plan { learning_rate, epochs, patience, seed }
+    }
+
+    fn shape(&self, inputs: usize) -> Shape {
+        let Self { hidden, dimension, dropout, .. } = *self;
+        Shape { inputs, hidden, outputs: dimension, dropout, unit: true }
+    }
+}
+
 /// People to learn from and people to judge by.
 #[derive(Debug)]
 pub(crate) struct EmbeddingTask {
@@ -94,7 +138,7 @@ pub(crate) struct EmbeddingTask {
 impl EmbeddingTask {
     /// Splits the people who have two images or more; the others cannot be anybody's positive.
     pub(crate) fn new(set: &FeatureSet, config: EmbeddingConfig) -> Result<Self, TrainError> {
-        check(&config)?;
+        config.check()?;
         let (usable, left_out) = set.with_images(2);
         if usable.names().len() < 4 {
             let reason = format!(
@@ -107,11 +151,6 @@ impl EmbeddingTask {
         let (training, judges) = usable.split_people(config.held_out, config.seed)?;
         let judges = judges.limited(JUDGES.0, JUDGES.1, config.seed);
         Ok(Self { config, training, judges })
-    }
-
-    fn shape(&self) -> Shape {
-        let EmbeddingConfig { hidden, dimension, dropout, .. } = self.config;
-        Shape { inputs: self.training.dimension(), hidden, outputs: dimension, dropout, unit: true }
     }
 
     fn batches(&self) -> PeopleBatches {
@@ -131,14 +170,14 @@ impl Task for EmbeddingTask {
     }
 
     fn plan(&self) -> Plan {
-        let EmbeddingConfig { learning_rate, epochs, patience, seed, .. } = self.config;
-        Plan { learning_rate, epochs, patience, seed }
+        self.config.plan()
     }
 
     fn network(&self) -> Result<Network, TrainError> {
+        let shape = self.config.shape(self.training.dimension());
         match self.config.start {
-            Start::Random => Network::random(self.shape(), self.config.seed),
-            Start::Pca => Network::with_weights(self.shape(), &pca(&self.training, self.config.dimension)?.layers),
+            Start::Random => Network::random(shape, self.config.seed),
+            Start::Pca => Network::with_weights(shape, &pca(&self.training, self.config.dimension)?.layers),
         }
     }
 
@@ -184,24 +223,4 @@ impl Task for EmbeddingTask {
         };
         Ok(Assessment { loss, rate })
     }
-}
-
-fn check(config: &EmbeddingConfig) -> Result<(), TrainError> {
-    if !(config.margin > 0.0 && config.margin < 4.0) {
-        return Err(TrainError::setting("margin", format!("is {}, not between 0 and 4", config.margin)));
-    }
-    if config.people < 2 || config.images < 2 {
-        return Err(TrainError::setting("people", "and `images` are at least 2: else there is no triplet"));
-    }
-    if !(config.held_out > 0.0 && config.held_out < 1.0) {
-        return Err(TrainError::setting("held_out", format!("is {}, not between 0 and 1", config.held_out)));
-    }
-    if !(config.false_accept_rate > 0.0 && config.false_accept_rate < 1.0) {
-        let reason = format!("is {}, not between 0 and 1", config.false_accept_rate);
-        return Err(TrainError::setting("false_accept_rate", reason));
-    }
-    if config.start == Start::Pca && config.hidden.is_some() {
-        return Err(TrainError::setting("start", "is pca, which only a linear head can begin with"));
-    }
-    Ok(())
 }

@@ -57,6 +57,14 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// A share or rate that lies strictly between 0 and 1.
+    pub(crate) fn between(key: &'static str, value: f64) -> Result<(), Self> {
+        if value > 0.0 && value < 1.0 {
+            return Ok(());
+        }
+        Err(Self::setting(key, format!("is {value}, not between 0 and 1")))
+    }
+
     pub(crate) fn setting(key: &'static str, reason: impl Into<String>) -> Self {
         Self::Setting { key, reason: reason.into() }
     }

@@ -89,7 +89,7 @@ impl Dense {
 }
 
 /// Length 1; a zero vector stays zero, as ONNX Runtime leaves it.
-fn scaled(vector: &[f32]) -> Vec<f32> {
+pub(crate) fn scaled(vector: &[f32]) -> Vec<f32> {
     let norm = length(vector);
     let norm = if norm == 0.0 { 1.0 } else { norm };
     vector.iter().map(|value| (f64::from(*value) / norm) as f32).collect()

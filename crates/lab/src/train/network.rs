@@ -40,9 +40,12 @@ impl Shape {
         [self.inputs].into_iter().chain(self.hidden).chain([self.outputs]).collect()
     }
 
-    fn check(&self) -> Result<(), TrainError> {
-        if self.widths().contains(&0) {
-            return Err(TrainError::setting("dimension", "and `hidden` are at least 1"));
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        if self.outputs == 0 {
+            return Err(TrainError::setting("dimension", "is 0, not at least 1"));
+        }
+        if self.hidden == Some(0) {
+            return Err(TrainError::setting("hidden", "is 0, not at least 1"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(TrainError::setting("dropout", format!("is {}, not from 0 to below 1", self.dropout)));

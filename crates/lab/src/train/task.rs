@@ -23,8 +23,13 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn check(&self) -> Result<(), TrainError> {
-        if self.epochs == 0 || self.patience == 0 {
-            return Err(TrainError::setting("epochs", "and `patience` are at least 1"));
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(TrainError::setting("learning_rate", format!("is {}, not above 0", self.learning_rate)));
+        }
+        for (key, value) in [("epochs", self.epochs), ("patience", self.patience)] {
+            if value == 0 {
+                return Err(TrainError::setting(key, "is 0, not at least 1"));
+            }
         }
         Ok(())
     }

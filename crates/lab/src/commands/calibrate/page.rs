@@ -33,9 +33,13 @@ pub(super) fn page(run: &Run, tables: &[Table], results: &Results, seen: &Seen<'
     for (title, table) in ["Thresholds", "What they do", "What they rest on"].into_iter().zip(tables) {
         page.section(title).table(table);
     }
+    page.text(
+        "Visits of one person are not independent: who looks like somebody else does so in all of them. So a rate is one of \
+         visits, but what it rests on is the number of different people.",
+    );
     page.section("Scores").figure(&own(results, seen)?).figure(&joins(results, seen)?);
     let warnings = results.warnings();
-    for warning in warnings.iter().filter(|warning| matches!(warning, Warning::AcceptImplausible { .. })) {
+    for warning in warnings.iter().filter(|warning| is_grave(warning)) {
         page.warning(&warning.to_string());
     }
     for (title, kind) in KINDS {
@@ -55,6 +59,11 @@ pub(super) fn page(run: &Run, tables: &[Table], results: &Results, seen: &Seen<'
     }
     page.run(run);
     Ok(page)
+}
+
+/// What says that a threshold is not what was asked for.
+const fn is_grave(warning: &Warning) -> bool {
+    matches!(warning, Warning::AcceptImplausible { .. } | Warning::ClusterCapped { .. })
 }
 
 /// Each visit's score with its own person, and its best score with anybody else.
@@ -106,7 +115,9 @@ fn pictures(warnings: &[&Warning], seen: &Seen<'_>) -> Vec<Mistake> {
                 let beside = nearest(&[this], &others).map(|(_, other)| other);
                 [Some(this), beside].into_iter().flatten().collect()
             }
-            Warning::AcceptImplausible { .. } | Warning::HardlyRecognised { .. } => return None,
+            Warning::AcceptImplausible { .. } | Warning::ClusterCapped { .. } | Warning::HardlyRecognised { .. } => {
+                return None;
+            }
         };
         Some(Mistake::new(&warning.to_string(), faces.into_iter().map(|face| picture(face, seen)).collect()))
     });

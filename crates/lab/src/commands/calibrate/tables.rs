@@ -1,14 +1,14 @@
 //! What is printed, and stands in the page.
 
 use super::Results;
-use super::fragment::basis_of;
+use super::fragment::four;
 use crate::metrics::calibration::Warning;
 use crate::metrics::rate::Evidence;
 use crate::metrics::statistics::Proportion;
 use crate::report::{Column, Table};
 
-fn interval(share: &Proportion) -> String {
-    format!("{} of {}: {:.4} ({:.4} to {:.4})", share.events, share.trials, share.rate, share.low, share.high)
+fn counted(share: &Proportion) -> String {
+    format!("{} of {}: {}", share.events, share.trials, share.in_words())
 }
 
 /// The four.
@@ -19,14 +19,14 @@ pub(super) fn thresholds(results: &Results) -> Table {
         Column::text("what it does"),
         Column::text("from"),
     ]);
-    let (values, bases) = (results.calibration.thresholds, results.calibration.bases);
-    for (name, value, does, basis) in [
-        ("accept", values.accept, "known from this cosine on", bases.accept),
-        ("unknown", values.unknown, "unknown below this one", bases.unknown),
-        ("margin", values.margin, "least lead over the next person", bases.margin),
-        ("cluster", values.cluster, "unknowns this alike are one", bases.cluster),
-    ] {
-        table.row([name, &format!("{value:.3}"), does, basis_of(basis)]);
+    let does = [
+        "known from this cosine on",
+        "unknown below this one",
+        "least lead over the next person",
+        "unknowns this alike are one",
+    ];
+    for ((name, value, from), does) in four(&results.calibration).into_iter().zip(does) {
+        table.row([name, &format!("{value:.3}"), does, &from]);
     }
     table
 }
@@ -34,15 +34,25 @@ pub(super) fn thresholds(results: &Results) -> Table {
 /// What they do on these people.
 pub(super) fn shown(results: &Results) -> Table {
     let calibration = &results.calibration;
-    let mut table = Table::new([Column::text("on these people"), Column::text("visits (95 %)")]);
+    let head = "visits (95 %, if they were independent; those of one person are not)";
+    let mut table = Table::new([Column::text("on these people"), Column::text(head)]);
     let rests = match calibration.evidence {
         Evidence::Sound => "",
         Evidence::Weak => ", weak: fewer than ten",
     };
+    let (visits, people) = (&calibration.false_accepts, &calibration.false_accept_people);
     let asked = calibration.options.false_accept_rate;
     table.row([
         format!("strangers that reach accept ({asked} asked for)"),
-        format!("{}{rests}", interval(&calibration.false_accepts)),
+        format!(
+            "{} of {}: {:.4}, of {} of {} people: {}{rests}",
+            visits.events,
+            visits.trials,
+            visits.rate,
+            people.events,
+            people.trials,
+            people.in_words()
+        ),
     ]);
     let (known, strangers) = (&calibration.known, &calibration.strangers);
     for (what, share) in [
@@ -57,7 +67,7 @@ pub(super) fn shown(results: &Results) -> Table {
         ("visits that would join one of somebody else", &calibration.false_joins),
         ("visits that would join another of their person", &results.true_joins),
     ] {
-        table.row([what, &interval(share)]);
+        table.row([what, &counted(share)]);
     }
     table
 }
@@ -91,7 +101,13 @@ pub(super) fn data(results: &Results) -> Table {
         ),
     ]);
     let fused = results.pictures_a_visit;
-    table.row(["visits".to_owned(), format!("{}; of fewer than {fused} pictures {}", made.visits, made.shorter)]);
+    table.row([
+        "visits".to_owned(),
+        format!(
+            "{}; known from faces.jsonl {}, the others drawn; of fewer than {fused} pictures {}",
+            made.visits, made.known, made.shorter
+        ),
+    ]);
     table.row(["visits without a template of their person", &made.of_strangers_only.to_string()]);
     table
 }

@@ -1,7 +1,9 @@
 //! Visits made of still pictures, and their scores.
 //!
-//! Each person's pictures are drawn into visits that share no picture. A visit's fused vector is scored with everybody's
-//! pictures as templates, its own pictures aside.
+//! Pictures of which it is known are in the visit in which they were taken; each person's others are drawn into visits that
+//! share no picture. A visit's fused vector is scored with everybody's pictures as templates, its own pictures aside.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use sightline_vision::fuse;
@@ -15,17 +17,50 @@ use crate::progress::Progress;
 pub(super) struct Face {
     pub(super) person: usize,
     pub(super) file: String,
+    /// The number of the visit in which it was taken, where that is known.
+    pub(super) visit: Option<usize>,
     /// From its quality.
     pub(super) weight: f32,
     pub(super) vector: Vec<f32>,
 }
 
-/// The pictures of one visit.
+/// The pictures of one visit, as places in the list of faces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) person: usize,
-    /// Places in the list of faces.
+    /// Those that are fused.
     pub(super) faces: Vec<usize>,
+    /// All of the visit: none of them is a template for it.
+    pub(super) all: Vec<usize>,
+}
+
+/// What there is of a person to make visits of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Material {
+    /// Visits that are known.
+    pub(super) visits: usize,
+    /// Pictures of which no visit is known.
+    pub(super) pictures: usize,
+}
+
+impl Material {
+    /// Of each person, from the people and visits of the pictures.
+    pub(super) fn of(people: usize, pictures: impl Iterator<Item = (usize, Option<usize>)>) -> Vec<Self> {
+        let mut material = vec![Self::default(); people];
+        let mut known = BTreeSet::new();
+        for (person, visit) in pictures {
+            match visit {
+                Some(visit) => material[person].visits += usize::from(known.insert(visit)),
+                None => material[person].pictures += 1,
+            }
+        }
+        material
+    }
+
+    /// How many visits of so many pictures come of it.
+    pub(super) fn possible(self, pictures: usize) -> usize {
+        self.visits + if self.pictures < 2 { self.pictures } else { (self.pictures / pictures).max(2) }
+    }
 }
 
 /// A visit and its fused vector.
@@ -36,36 +71,45 @@ type Fused<'a> = (&'a Group, Vec<f32>);
 pub struct Made {
     /// Visits.
     pub visits: usize,
+    /// Those that are known to be one; the others were drawn.
+    pub known: usize,
     /// Visits of fewer pictures than asked for, because the person has no more: fusing fewer pictures gives scores that vary
     /// more, so these make the thresholds stricter than they need be.
     pub shorter: usize,
-    /// Visits of a person who has no other picture: they stand for strangers only.
+    /// Visits of a person of whom there is no picture from outside of it: they stand for strangers only.
     pub of_strangers_only: usize,
 }
 
-/// Draws visits of so many `pictures`. Who has fewer than two such visits' worth gets two shorter ones, so that each has
-/// templates from outside of it; a single picture is one visit. Pictures beyond whole visits are templates only.
+/// The known visits, of which the best `pictures` are fused, and then drawn ones of so many. Who has fewer than two drawn visits'
+/// worth gets two shorter ones, so that each has templates from outside of it; a single picture is one visit. Pictures
+/// beyond whole visits are templates only.
 pub(super) fn draw(people: usize, faces: &[Face], pictures: usize, seed: u64) -> Vec<Group> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut groups = Vec::new();
     for person in 0..people {
-        let mut own: Vec<usize> = (0..faces.len()).filter(|&index| faces[index].person == person).collect();
-        random.shuffle(&mut own);
-        let size = if own.len() < 2 * pictures { own.len().div_ceil(2) } else { pictures };
-        let whole = own.chunks(size.max(1)).filter(|chunk| chunk.len() == size || own.len() < 2 * pictures);
-        groups.extend(whole.map(|faces| Group { person, faces: faces.to_vec() }));
+        let mut known: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut other = Vec::new();
+        for (index, face) in faces.iter().enumerate().filter(|(_, face)| face.person == person) {
+            match face.visit {
+                Some(visit) => known.entry(visit).or_default().push(index),
+                None => other.push(index),
+            }
+        }
+        groups.extend(known.into_values().map(|all| Group { person, faces: best(faces, &all, pictures), all }));
+        random.shuffle(&mut other);
+        let size = if other.len() < 2 * pictures { other.len().div_ceil(2) } else { pictures };
+        let whole = other.chunks(size.max(1)).filter(|chunk| chunk.len() == size || other.len() < 2 * pictures);
+        groups.extend(whole.map(|drawn| Group { person, faces: drawn.to_vec(), all: drawn.to_vec() }));
     }
     groups
 }
 
-/// How many visits stand for a stranger's when people have so many pictures: all, if there are two people.
-pub(super) fn possible(counts: &[usize], pictures: usize) -> usize {
-    let visits = |count: &usize| match *count {
-        0 => 0,
-        1 => 1,
-        count => (count / pictures).max(2),
-    };
-    counts.iter().map(visits).sum()
+/// Those of the best quality, as the pipeline chooses them.
+fn best(faces: &[Face], of: &[usize], count: usize) -> Vec<usize> {
+    let mut best = of.to_vec();
+    best.sort_by(|a, b| faces[*b].weight.total_cmp(&faces[*a].weight));
+    best.truncate(count);
+    best
 }
 
 pub(super) fn made(people: usize, faces: &[Face], groups: &[Group], pictures: usize) -> Made {
@@ -73,10 +117,12 @@ pub(super) fn made(people: usize, faces: &[Face], groups: &[Group], pictures: us
     for face in faces {
         counts[face.person] += 1;
     }
+    let count = |which: &dyn Fn(&Group) -> bool| groups.iter().filter(|group| which(group)).count();
     Made {
         visits: groups.len(),
-        shorter: groups.iter().filter(|group| group.faces.len() < pictures).count(),
-        of_strangers_only: groups.iter().filter(|group| counts[group.person] == group.faces.len()).count(),
+        known: count(&|group| group.all.iter().any(|face| faces[*face].visit.is_some())),
+        shorter: count(&|group| group.faces.len() < pictures),
+        of_strangers_only: count(&|group| counts[group.person] == group.all.len()),
     }
 }
 
@@ -98,7 +144,7 @@ pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &
     let one = |(group, vector): &Fused<'_>| {
         let mut scores: Vec<Option<f64>> = vec![None; people];
         for (index, face) in faces.iter().enumerate() {
-            if face.person == group.person && group.faces.contains(&index) {
+            if face.person == group.person && group.all.contains(&index) {
                 continue;
             }
             let score = cosine(vector, &face.vector);
@@ -119,11 +165,11 @@ pub(super) fn score(people: usize, faces: &[Face], groups: &[Group], progress: &
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Face, Group, Made, Scored, draw, made, possible, score};
+    use super::{Face, Group, Made, Material, Scored, draw, made, score};
     use crate::progress::Progress;
 
     fn face(person: usize, weight: f32, vector: [f32; 2]) -> Face {
-        Face { person, file: format!("{person}"), weight, vector: vector.to_vec() }
+        Face { person, file: format!("{person}"), visit: None, weight, vector: vector.to_vec() }
     }
 
     fn of(counts: &[usize]) -> Vec<Face> {
@@ -150,8 +196,39 @@ mod tests {
         let counts = [1, 2, 6];
         let faces = of(&counts);
         let groups = draw(3, &faces, 3, 7);
-        assert_eq!(made(3, &faces, &groups, 3), Made { visits: 5, shorter: 3, of_strangers_only: 1 });
+        assert_eq!(made(3, &faces, &groups, 3), Made { visits: 5, known: 0, shorter: 3, of_strangers_only: 1 });
         assert_ne!(draw(3, &of(&[6, 6, 6]), 3, 1), draw(3, &of(&[6, 6, 6]), 3, 2));
+    }
+
+    #[test]
+    fn a_known_visit_is_one_and_no_template_of_its_own() {
+        // Four pictures of one visit, two of another one, and one that nobody knows of; then a person with one visit.
+        let visits = [Some(0), Some(0), Some(0), Some(0), Some(1), Some(1), None, Some(2), Some(2)];
+        let weights = [0.2, 0.9, 0.4, 0.8, 0.5, 0.6, 0.7, 0.5, 0.5];
+        let faces: Vec<Face> = (0..9)
+            .map(|index| {
+                // All of one visit look the same, and a little like the other one.
+                let vector = if index < 4 { [1.0, 0.0] } else { [0.6, 0.8] };
+                Face { visit: visits[index], ..face(usize::from(index > 6), weights[index], vector) }
+            })
+            .collect();
+        let groups = draw(2, &faces, 2, 7);
+        let group = |person, faces: &[usize], all: &[usize]| Group { person, faces: faces.to_vec(), all: all.to_vec() };
+        let expected = [
+            group(0, &[1, 3], &[0, 1, 2, 3]),
+            group(0, &[5, 4], &[4, 5]),
+            group(0, &[6], &[6]),
+            group(1, &[7, 8], &[7, 8]),
+        ];
+        assert_eq!(groups, expected);
+        assert_eq!(made(2, &faces, &groups, 2), Made { visits: 4, known: 3, shorter: 1, of_strangers_only: 1 });
+        let visits = score(2, &faces, &groups, &Progress::hidden()).visits;
+        // Not 1, which the two pictures of the visit that were not fused would give.
+        assert!((visits[0].scores[0].unwrap() - 0.6).abs() < 1e-6, "{visits:?}");
+        assert_eq!((visits[3].person, visits[3].scores[1]), (Some(1), None));
+        let material = Material::of(2, faces.iter().map(|face| (face.person, face.visit)));
+        assert_eq!(material, [Material { visits: 2, pictures: 1 }, Material { visits: 1, pictures: 0 }]);
+        assert_eq!(material.iter().map(|one| one.possible(3)).collect::<Vec<_>>(), [3, 1]);
     }
 
     #[test]
@@ -164,7 +241,7 @@ mod tests {
             face(1, 1.0, [0.0, -1.0]),
             face(2, 1.0, [-1.0, 0.0]),
         ];
-        let group = |person, faces: &[usize]| Group { person, faces: faces.to_vec() };
+        let group = |person, faces: &[usize]| Group { person, faces: faces.to_vec(), all: faces.to_vec() };
         let groups = [group(0, &[0, 1]), group(1, &[3]), group(2, &[5])];
         let Scored { visits, same } = score(3, &faces, &groups, &Progress::hidden());
         assert!(same.is_empty(), "one visit a person: {same:?}");
@@ -199,7 +276,8 @@ mod tests {
             used.sort_unstable();
             used.dedup();
             prop_assert_eq!(used.len(), all);
-            prop_assert_eq!(groups.len(), possible(&counts, pictures));
+            let material = Material::of(counts.len(), faces.iter().map(|face| (face.person, face.visit)));
+            prop_assert_eq!(groups.len(), material.iter().map(|one| one.possible(pictures)).sum::<usize>());
             prop_assert!(groups.iter().all(|group| (1..=pictures).contains(&group.faces.len())));
             // Whoever has two pictures has a template outside of each visit.
             let outside = |group: &Group| counts[group.person] == 1 || counts[group.person] > group.faces.len();

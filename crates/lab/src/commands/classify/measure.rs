@@ -1,11 +1,14 @@
 //! One method on the split: learned, asked, timed.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::gray::Crop;
 use super::method::Named;
 use super::problem::{Problem, Solved};
-use super::samples::{Seen, Shown};
+use super::samples::{Seen, Shown, Sight};
+use super::split::Drawn;
 use crate::classical::{Method, Sample};
 use crate::dataset::Split;
 use crate::metrics::MetricError;
@@ -23,6 +26,8 @@ pub struct Results {
     pub people: Vec<String>,
     /// Which pictures were learned and which tested.
     pub split: Split,
+    /// How it came about.
+    pub drawn: Drawn,
     /// The methods, in the order asked for.
     pub methods: Vec<Measured>,
 }
@@ -43,8 +48,10 @@ pub struct Measured {
 pub struct Outcome {
     /// Pictures that were learned.
     pub learned_from: usize,
-    /// People of whom no training picture could be used: nobody is ever named so.
+    /// People who have training pictures, none of which could be used: nobody is ever named so.
     pub not_learned: Vec<String>,
+    /// People who have no training picture in the split: neither.
+    pub not_in_training: Vec<String>,
     /// Test pictures given their own name, of all.
     pub recognition: Proportion,
     /// Test pictures given another's name, of all.
@@ -111,16 +118,36 @@ impl Results {
             self.methods.iter().filter_map(|one| Some(format!("{}: {}", one.name, one.outcome.as_ref().err()?)));
         refused.collect()
     }
+
+    /// Whom the methods have not learned, and why.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let told = |one: &Measured, people: &[String], no: &str, shows: &str| {
+            let who = match people {
+                [] => return None,
+                [only] => only.clone(),
+                [first, rest @ ..] => format!("{first} and {} others", rest.len()),
+            };
+            Some(format!("{}: {no} training picture of {who}{shows}; their pictures count as mistakes", one.name))
+        };
+        let mut notes = Vec::new();
+        for one in &self.methods {
+            if let Ok(outcome) = &one.outcome {
+                notes.extend(told(one, &outcome.not_learned, "no", " shows a face"));
+                notes.extend(told(one, &outcome.not_in_training, "the split has no", ""));
+            }
+        }
+        notes
+    }
 }
 
-/// Has the method learn and name.
+/// Has the method learn and name what it sees.
 pub(super) fn method(
     named: &Named,
-    seen: &Seen,
+    seen: &Sight,
     people: &[String],
     solve: impl FnOnce(&Problem<'_>) -> Result<Solved, String>,
 ) -> Measured {
-    let outcome = outcome(named, seen, people, solve);
+    let outcome = seen.as_ref().map_err(Clone::clone).and_then(|seen| outcome(named, seen, people, solve));
     Measured { name: named.name.clone(), method: named.method.clone(), outcome }
 }
 
@@ -140,11 +167,15 @@ fn outcome(
     let scored: Vec<ScoredProbe> = answers.iter().map(|one| (one.class, one.named)).collect();
     let refused = |error: MetricError| error.to_string();
     let confusion = Confusion::new(people.to_vec(), &judged).map_err(refused)?;
-    let not_learned = people.iter().enumerate().filter(|(class, _)| learned.binary_search(class).is_err());
+    let trained: HashSet<usize> = seen.pictures.iter().take(seen.training).map(|picture| picture.class).collect();
+    let unknown = people.iter().enumerate().filter(|(class, _)| learned.binary_search(class).is_err());
+    let (not_learned, not_in_training): (Vec<_>, Vec<_>) = unknown.partition(|(class, _)| trained.contains(class));
+    let names = |people: Vec<(usize, &String)>| people.into_iter().map(|(_, name)| name.clone()).collect();
     let training = problem.training.iter().map(|(sample, _)| size_of_val(sample.values())).sum();
     Ok(Outcome {
         learned_from: problem.training.len(),
-        not_learned: not_learned.map(|(_, name)| name.clone()).collect(),
+        not_learned: names(not_learned),
+        not_in_training: names(not_in_training),
         recognition: confusion.recognition(),
         false_recognition: confusion.false_recognition(),
         missed: confusion.missing(),
@@ -191,20 +222,22 @@ mod tests {
     use std::rc::Rc;
 
     use super::super::method::Named;
-    use super::super::samples::{Seen, Shown};
-    use super::{Measured, method};
+    use super::super::samples::{Seen, Shown, Sight};
+    use super::super::split::Drawn;
+    use super::{Measured, Results, method};
     use crate::classical::Sample;
+    use crate::dataset::Split;
     use crate::metrics::classification::confusions;
 
-    fn seen(pictures: &[(usize, Option<[f32; 2]>)], training: usize) -> Rc<Seen> {
+    fn seen(pictures: &[(usize, Option<[f32; 2]>)], training: usize) -> Sight {
         let shown = |(index, (class, _)): (usize, &(usize, _))| Shown { file: format!("{index}.jpg"), class: *class };
         let sample = |(_, values): &(usize, Option<[f32; 2]>)| values.map(|values| Sample::Features(values.to_vec()));
-        Rc::new(Seen {
+        Ok(Rc::new(Seen {
             pictures: Rc::new(pictures.iter().enumerate().map(shown).collect()),
             training,
             samples: pictures.iter().map(sample).collect(),
             prepare: Some(1.5),
-        })
+        }))
     }
 
     fn facenet() -> Named {
@@ -248,6 +281,28 @@ mod tests {
         assert!(outcome.memory.recogniser >= 16);
         let named: Vec<_> = outcome.answers.iter().map(|one| one.named.map(|(class, _)| class)).collect();
         assert_eq!(named, [Some(0), Some(2), Some(2), Some(2), None]);
+    }
+
+    fn results(methods: Vec<Measured>) -> Results {
+        let split = Split { seed: None, classes: people(3), train: Vec::new(), test: Vec::new() };
+        Results { crop: None, people: people(3), split, drawn: Drawn::ByPicture, methods }
+    }
+
+    #[test]
+    fn who_was_not_learned_is_told_with_the_reason() {
+        let told = results(vec![measured()]).notes();
+        assert_eq!(told, ["facenet: no training picture of person 1 shows a face; their pictures count as mistakes"]);
+        // The split has nothing of person 1 to learn from.
+        let pictures = [(0, Some([1.0, 0.0])), (2, Some([0.0, 1.0])), (1, Some([0.8, 0.6]))];
+        let one = method(&facenet(), &seen(&pictures, 2), &people(3), |problem| problem.solve());
+        let told = results(vec![one]).notes();
+        assert_eq!(told, ["facenet: the split has no training picture of person 1; their pictures count as mistakes"]);
+    }
+
+    #[test]
+    fn a_method_that_sees_nothing_says_why() {
+        let one = method(&facenet(), &Err("no face at all".to_owned()), &people(2), |problem| problem.solve());
+        assert_eq!(results(vec![one]).refusals(), ["facenet: no face at all"]);
     }
 
     #[test]

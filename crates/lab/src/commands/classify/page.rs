@@ -19,8 +19,8 @@ pub(super) fn page(run: &Run, tables: &Tables, results: &Results, dataset: &Data
     for refusal in results.refusals() {
         page.warning(&refusal);
     }
-    for text in notes(&done) {
-        page.text(&text);
+    for text in results.notes().into_iter().chain([results.drawn.to_string()]) {
+        page.text(&format!("{text}."));
     }
     page.section("Time and memory").table(cost).text(
         "One thread. To prepare is to get from a picture's file to what the method sees of it: decoding and cutting, for an \
@@ -52,18 +52,6 @@ pub(super) fn page(run: &Run, tables: &Tables, results: &Results, dataset: &Data
     }
     page.run(run);
     Ok(page)
-}
-
-fn notes(done: &[(&Measured, &Outcome)]) -> Vec<String> {
-    let note = |(one, outcome): &(&Measured, &Outcome)| match outcome.not_learned.as_slice() {
-        [] => None,
-        [first, rest @ ..] => Some(format!(
-            "{}: no training picture of {first}{} shows a face; their pictures count as mistakes.",
-            one.name,
-            if rest.is_empty() { String::new() } else { format!(" and {} others", rest.len()) }
-        )),
-    };
-    done.iter().filter_map(note).collect()
 }
 
 fn curve(one: &Measured, outcome: &Outcome) -> Curve {

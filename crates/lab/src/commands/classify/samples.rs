@@ -48,15 +48,18 @@ pub(super) struct Seen {
     pub(super) prepare: Option<f64>,
 }
 
+/// What a method sees, or why it sees nothing.
+pub(super) type Sight = Result<Rc<Seen>, String>;
+
 /// Everything that the methods see, one for each method.
 pub(super) struct Made {
-    pub(super) samples: Vec<Rc<Seen>>,
+    pub(super) samples: Vec<Sight>,
     /// How the gray pictures were cut, if there are any.
     pub(super) crop: Option<Crop>,
     pub(super) run: Run,
 }
 
-/// Makes the samples of all methods. What cannot be used is said.
+/// Makes the samples of all methods. What cannot be used is said. A method without samples does not take the others with it.
 pub(super) fn make(
     arguments: &Arguments,
     run: Run,
@@ -70,28 +73,44 @@ pub(super) fn make(
     let timed: Files<'_> = (files.0, &files.1[training..files.1.len().min(training + TIMED)]);
     let seen = |samples, prepare| Rc::new(Seen { pictures: Rc::clone(&pictures), training, samples, prepare });
     let mut made = Made { samples: Vec::new(), crop: None, run };
-    let mut kinds: BTreeMap<Sees, Rc<Seen>> = BTreeMap::new();
+    let mut kinds: BTreeMap<Sees, Sight> = BTreeMap::new();
     for method in methods {
-        if kinds.contains_key(&method.sees) {
-            continue;
+        if !kinds.contains_key(&method.sees) {
+            let failed = |error: anyhow::Error| output::in_words(&error);
+            if let Sees::Vector(embedder) = &method.sees {
+                let models = ModelArguments { embedder: embedder.clone(), ..arguments.models.clone() };
+                let vectors = vectors(&models, &mut made.run, files, timed).map_err(failed);
+                kinds.insert(method.sees.clone(), vectors.map(|(samples, prepare)| seen(samples, prepare)));
+            } else {
+                let (small, full) = match grays(arguments, &mut made.run, files, timed).map_err(failed) {
+                    Ok((crop, grays, prepare)) => {
+                        made.crop = Some(crop);
+                        let both = grays.into_iter().map(|gray| gray.map(|gray| (gray.small, gray.full)).unzip());
+                        let (small, full) = both.unzip();
+                        (Ok(seen(small, prepare)), Ok(seen(full, prepare)))
+                    }
+                    Err(reason) => (Err(reason.clone()), Err(reason)),
+                };
+                kinds.insert(Sees::Small, small);
+                kinds.insert(Sees::Full, full);
+            }
         }
-        if let Sees::Vector(embedder) = &method.sees {
-            let models = ModelArguments { embedder: embedder.clone(), ..arguments.models.clone() };
-            let (outcomes, noted) = embed(&models, made.run, files)?;
-            made.run = noted;
-            let samples = outcomes.iter().map(|outcome| Some(Sample::Features(outcome.vector()?.to_vec()))).collect();
-            kinds.insert(method.sees.clone(), seen(samples, time_vectors(&models.open()?, timed)?));
-        } else {
-            let (crop, grays, prepare) = grays(arguments, &mut made.run, files, timed)?;
-            made.crop = Some(crop);
-            let (small, full) = grays.into_iter().map(|gray| gray.map(|gray| (gray.small, gray.full)).unzip()).unzip();
-            kinds.insert(Sees::Small, seen(small, prepare));
-            kinds.insert(Sees::Full, seen(full, prepare));
-        }
+        made.samples.extend(kinds.get(&method.sees).cloned());
     }
-    let of = |method: &Named| kinds.get(&method.sees).cloned().with_context(|| format!("{}: no samples", method.name));
-    made.samples = methods.iter().map(of).collect::<anyhow::Result<_>>()?;
     Ok(made)
+}
+
+/// The vectors of an embedder, and the time it takes.
+fn vectors(
+    models: &ModelArguments,
+    run: &mut Run,
+    files: Files<'_>,
+    timed: Files<'_>,
+) -> anyhow::Result<(Vec<Option<Sample>>, Option<f64>)> {
+    let (outcomes, noted) = embed(models, run.clone(), files)?;
+    *run = noted;
+    let samples = outcomes.iter().map(|outcome| Some(Sample::Features(outcome.vector()?.to_vec()))).collect();
+    Ok((samples, time_vectors(&models.open()?, timed)?))
 }
 
 /// The split's pictures with their people.

@@ -2,7 +2,6 @@
 
 use super::measure::{Measured, Outcome, Results};
 use crate::metrics::classification::confusions;
-use crate::metrics::statistics::Proportion;
 use crate::report::{Column, Table};
 
 /// People that the terminal shows; the page shows all.
@@ -22,10 +21,10 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// For the terminal.
-    pub(super) fn printed(&self) -> [Table; 4] {
-        let [rates, cost, confusions] = self.overview.clone();
-        [rates, cost, self.short.clone(), confusions]
+    /// For the terminal: where no method has learned, there is nothing to be said of the people.
+    pub(super) fn printed(&self) -> Vec<&Table> {
+        let [rates, cost, confusions] = &self.overview;
+        if cost.is_empty() { vec![rates] } else { vec![rates, cost, &self.short, confusions] }
     }
 }
 
@@ -39,10 +38,6 @@ pub(super) fn all(results: &Results) -> Tables {
         short: people(results, &done, &worst(&done, &everybody)),
         people: people(results, &done, &everybody),
     }
-}
-
-fn interval(share: &Proportion) -> String {
-    format!("{:.4} ({:.4} to {:.4})", share.rate, share.low, share.high)
 }
 
 fn rates(results: &Results) -> Table {
@@ -60,7 +55,7 @@ fn rates(results: &Results) -> Table {
         match &one.outcome {
             Ok(outcome) => table.row([
                 &one.name,
-                &interval(&outcome.recognition),
+                &outcome.recognition.in_words(),
                 &format!("{:.4}", outcome.false_recognition.rate),
                 &format!("{:.4}", outcome.missed.rate),
                 &format!("{:.4}", outcome.averages.precision),

@@ -4,23 +4,24 @@
 //! run stopped, also when people were renamed or pictures deleted since: a name is never given twice.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::whole::{self, UNFINISHED};
+
 /// The file with a line a picture.
 pub(super) const LOG: &str = "faces.jsonl";
 
-/// What the name of a file that is being written begins with.
-const UNFINISHED: &str = ".collect-";
-
 /// What a person without a name is called.
 const PERSON: &str = "person";
+
+/// Numbers above were given by nobody here: no run goes on from them, and none gets that far.
+const MOST: u32 = 999_999_999;
 
 /// A folder that is collected into, by nobody else at the same time.
 #[derive(Debug)]
@@ -150,9 +151,8 @@ impl Folder {
         let frame = files.frame.zip(self.frames.as_ref()).map(|(bytes, root)| (root.join(&name), bytes));
         let path_of_frame = frame.as_ref().map(|(path, _)| path.to_string_lossy().into_owned());
         let named = Named { file: &name, frame: path_of_frame, line };
-        let written = frame.iter().map(|(path, bytes)| (path, *bytes)).chain([(&crop, files.crop)]).try_for_each(
-            |(path, bytes)| write(path, bytes).with_context(|| format!("cannot write {}", path.display())),
-        );
+        let mut both = frame.iter().map(|(path, bytes)| (path, *bytes)).chain([(&crop, files.crop)]);
+        let written = both.try_for_each(|(path, bytes)| write(path, bytes));
         let written = written.and_then(|()| self.log(&named));
         if let Err(error) = written {
             for path in frame.iter().map(|(path, _)| path).chain([&crop]) {
@@ -194,20 +194,14 @@ impl Drop for Folder {
 /// The number in `-001`, where `mark` is `-`.
 fn number_of(text: &str, mark: char) -> Option<u32> {
     let digits = text.strip_prefix(mark).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok()
+    digits.parse().ok().filter(|number| *number <= MOST)
 }
 
-/// Writes a file that appears when it is whole and on disk.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    // The umask takes away what the user does not grant.
-    let permissions = Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).permissions(permissions).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+/// Writes a file that appears when it is whole and on disk, and the folder that it is in.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    made.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(whole::write(path, |file| file.write_all(bytes))?)
 }
 
 #[cfg(test)]
@@ -253,6 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_nobody_here_gave_are_not_gone_on_from() {
+        let scratch = Scratch::new();
+        scratch
+            .picture("person-4294967295/x.jpg")
+            .picture("anna/anna_4294967295.jpg")
+            .picture("anna/anna_4294967294.jpg");
+        let mut folder = Folder::open(scratch.path(), None).unwrap();
+        assert_eq!(folder.next_person(), "person-001");
+        assert_eq!(folder.save("anna", &CROP, &line(0.5)).unwrap(), "anna/anna_0001.jpg");
+    }
+
+    #[test]
     fn frames_have_the_names_of_their_crops() {
         let (scratch, frames) = (Scratch::new(), Scratch::new());
         frames.picture("anna/anna_0003.jpg");
@@ -268,12 +274,12 @@ mod tests {
     fn what_was_cut_off_is_tidied_up() {
         let scratch = Scratch::new();
         scratch.file(LOG, b"{\"file\":\"a/a_0001.jpg\"}\n{\"file\":\"a/a_00").picture("a/a_0001.jpg");
-        scratch.file("a/.collect-x1y2", b"half").file("a/.hidden", b"");
+        scratch.file("a/.sightline-x1y2", b"half").file("a/.hidden", b"");
         let mut folder = Folder::open(scratch.path(), None).unwrap();
         folder.save("a", &CROP, &line(0.5)).unwrap();
         let files: Vec<Value> = lines(&scratch).into_iter().map(|line| line["file"].clone()).collect();
         assert_eq!(files, ["a/a_0001.jpg", "a/a_0002.jpg"]);
-        assert!(!scratch.path().join("a/.collect-x1y2").exists() && scratch.path().join("a/.hidden").exists());
+        assert!(!scratch.path().join("a/.sightline-x1y2").exists() && scratch.path().join("a/.hidden").exists());
     }
 
     #[test]

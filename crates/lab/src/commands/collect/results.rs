@@ -8,7 +8,8 @@ use sightline_vision::QualityReason;
 use sightline_wire::VisitId;
 
 use super::groups::Likeness;
-use crate::report::{Column, Mark, Mistake, Page, Picture, Run, Table, plot};
+use crate::report::plot::{self, Words};
+use crate::report::{Column, Mark, Mistake, Page, Picture, Run, Table};
 
 /// Most pictures on the page.
 const SHOWN: usize = 120;
@@ -195,10 +196,15 @@ impl Collected {
             let own: Vec<f64> = self.visits.iter().filter_map(|kept| kept.likeness).collect();
             let other: Vec<f64> =
                 self.visits.iter().filter_map(|kept| kept.others.first()).map(|other| other.cosine).collect();
-            let figure = plot::scores(&own, &other, &[Mark::new("cluster", cluster)])?.titled(
-                "Likeness of visits",
-                "Of each visit with the person it was put to, and with the most alike of all others. What lies near the mark is worth a look.",
-            );
+            let words = Words {
+                title: "Likeness of visits",
+                about: "Of each visit with the person it was put to, and with the most alike of all others. What lies near the mark is \
+                        worth a look.",
+                score: "likeness",
+                of: "visits",
+            };
+            let groups = [("its own person", &*own), ("the most alike of the others", &*other)];
+            let figure = plot::histogram(words, groups, &[Mark::new("cluster", cluster)])?;
             page.section("Likeness").figure(&figure);
         }
         page.run(run);
@@ -210,7 +216,7 @@ impl Collected {
 mod tests {
     use sightline_vision::QualityReason;
 
-    use super::{Collected, Kept, Likeness};
+    use super::{Collected, Kept, Likeness, Run};
 
     fn kept(person: &str, likeness: Option<f64>, others: &[(&str, f64)]) -> Kept {
         let others = others.iter().map(|(person, cosine)| Likeness { person: (*person).to_owned(), cosine: *cosine });
@@ -240,6 +246,17 @@ mod tests {
         assert!(people.contains("person-001       2         2          0.75         0.90"), "{people}");
         let named = Collected { cluster: None, ..collected };
         assert!(named.doubts().is_empty());
+    }
+
+    #[test]
+    fn the_plot_speaks_of_visits() {
+        let visits = vec![kept("person-001", None, &[]), kept("person-002", Some(0.8), &[("person-001", 0.6)])];
+        let collected = Collected { visits, cluster: Some(0.65), ..Collected::default() };
+        let html = collected.page(&Run::start("collect", "0"), "nowhere".as_ref()).unwrap().html();
+        for text in ["share of visits", "its own person", "visits: 1<"] {
+            assert!(html.contains(text), "{text}");
+        }
+        assert!(!html.contains("pairs"));
     }
 
     #[test]

@@ -32,13 +32,17 @@ fn what_cannot_be_is_refused_by_name() {
         (["--name", ".."], "--name"),
         (["--name", "a\n"], "--name"),
         (["--name", " a"], "--name"),
+        (["--name", "faces.jsonl"], "--name"),
+        (["--name", &"a".repeat(101)], "--name"),
+        // 246 bytes, and the file's name would have 255 at least.
+        (["--name", &"王".repeat(82)], "--name"),
         (["--frames=people/frames", "--udp"], "--frames"),
         (["--frames=people", "--udp"], "--frames"),
     ] {
         let error = arguments(&words).check().unwrap_err().to_string();
         assert!(error.starts_with(key), "{words:?}: {error}");
     }
-    for name in ["Anna Müller", "王小明", "a.b"] {
+    for name in ["Anna Müller", "王小明", "a.b", &"王".repeat(80), &"ü".repeat(100)] {
         assert!(arguments(&["--name", name]).check().is_ok(), "{name}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sightline_infer::FaceCrop;
 use sightline_vision::{Subsampling, encode_rgb};
-use sightline_wire::{Crop, Utc, VisitId};
+use sightline_wire::{ClockSource, Crop, Utc, VisitId};
 
 use super::watch::Seen;
 
@@ -18,9 +18,10 @@ const EMBEDDED: usize = 6;
 /// What is known of a picture; with the names of its files it is a line of `faces.jsonl`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Record {
-    /// When it was taken.
-    time: Utc,
-    /// Since the stream began.
+    /// When it was taken, by the camera's clock or this machine's; of a file nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Utc>,
+    /// Since the stream or file began.
     seconds: f64,
     camera: String,
     visit: VisitId,
@@ -58,7 +59,7 @@ impl Shot {
         let frame = seen.frame.as_ref().map(|frame| encode_rgb(frame, FRAME_QUALITY, Subsampling::Half)).transpose()?;
         let crop = &seen.crop;
         let record = Record {
-            time: crop.stamp.capture,
+            time: (crop.stamp.clock != ClockSource::File).then_some(crop.stamp.capture),
             seconds: crop.stamp.pts_ns as f64 / 1e9,
             camera: camera.to_owned(),
             visit: crop.head.visit.clone(),

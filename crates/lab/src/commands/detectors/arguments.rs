@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sightline_infer::{Device, InferError, ModelStore, MtcnnParams, SelectionMethod};
 
-use crate::finders::{FinderConfig, FinderError};
+use super::MTCNN;
+use crate::finders::{FinderConfig, FinderError, HAAR, SEETAFACE};
 use crate::traditional::{DetectorError, HaarConfig, SeetaConfig};
 
 /// Settings of the detectors; each takes what is its own.
@@ -104,6 +105,37 @@ pub struct TraditionalArguments {
 }
 
 impl FinderArguments {
+    /// Refuses what no detector of these would take notice of.
+    pub(super) fn check(&self, names: &[String]) -> anyhow::Result<()> {
+        let has = |name: &str| names.iter().any(|one| one == name);
+        let is_network = |name: &String| ![HAAR, SEETAFACE].contains(&name.as_str());
+        let (network, single) =
+            (names.iter().any(is_network), names.iter().any(|name| is_network(name) && name != MTCNN));
+        let (shot, own, traditional) = (&self.single_shot, &self.mtcnn, &self.traditional);
+        let (haar, seeta) = (HaarConfig::default(), SeetaConfig::default());
+        let given = [
+            ("device", self.device != Device::default(), network, "networks"),
+            ("threshold", shot.threshold.is_some(), single, "centerface and yunet"),
+            ("width", shot.width.is_some(), single, "centerface and yunet"),
+            ("min-face-size", own.min_face_size.is_some(), has(MTCNN), MTCNN),
+            ("thresholds", own.thresholds.is_some(), has(MTCNN), MTCNN),
+            ("factor", own.factor.is_some(), has(MTCNN), MTCNN),
+            ("crops", own.crops.is_some(), has(MTCNN), MTCNN),
+            ("haar-scale-factor", traditional.haar_scale_factor != haar.scale_factor, has(HAAR), HAAR),
+            ("haar-min-neighbors", traditional.haar_min_neighbors != haar.min_neighbors, has(HAAR), HAAR),
+            ("haar-min-size", traditional.haar_min_size != haar.min_size, has(HAAR), HAAR),
+            ("haar-max-size", traditional.haar_max_size.is_some(), has(HAAR), HAAR),
+            ("haar-cascade", traditional.haar_cascade.is_some(), has(HAAR), HAAR),
+            ("seeta-threshold", traditional.seeta_threshold != seeta.threshold, has(SEETAFACE), SEETAFACE),
+            ("seeta-min-face", traditional.seeta_min_face != seeta.min_face, has(SEETAFACE), SEETAFACE),
+            ("seeta-model", traditional.seeta_model.is_some(), has(SEETAFACE), SEETAFACE),
+        ];
+        match given.iter().find(|(_, is_given, is_used, _)| *is_given && !is_used) {
+            Some((option, _, _, whose)) => anyhow::bail!("--{option} is for {whose}, not among --detectors"),
+            None => Ok(()),
+        }
+    }
+
     /// As the detectors take it.
     pub(super) fn config(&self, store: &ModelStore) -> Result<FinderConfig, InferError> {
         let traditional = self.traditional.clone();
@@ -225,6 +257,32 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_of_a_detector_that_does_not_take_part_is_refused() {
+        let check = |words: &str, names: &str| {
+            let words = std::iter::once("x").chain(words.split_whitespace());
+            let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+            Line::try_parse_from(words).unwrap().finders.check(&names).map_err(|error| error.to_string())
+        };
+        for (words, without, with) in [
+            ("--device cuda", "haar,seetaface", "haar,yunet"),
+            ("--threshold .99", "mtcnn", "mtcnn,centerface"),
+            ("--width 0", "mtcnn,haar", "yunet"),
+            ("--min-face-size 40", "yunet", "mtcnn"),
+            ("--thresholds .6,.7,.8", "centerface", "mtcnn"),
+            ("--crops x", "centerface", "mtcnn"),
+            ("--haar-scale-factor 1.2", "mtcnn", "haar"),
+            ("--haar-min-size 20", "seetaface", "haar"),
+            ("--seeta-threshold 2.5", "haar", "seetaface"),
+        ] {
+            let error = check(words, without).unwrap_err();
+            let option = words.split(' ').next().unwrap();
+            assert!(error.starts_with(&format!("{option} is for ")), "{error}");
+            assert_eq!(check(words, with), Ok(()), "{words}");
+        }
+        assert_eq!(check("", "haar"), Ok(()));
+    }
+
+    #[test]
     fn what_would_do_nothing_or_is_wrong_is_refused() {
         for alone in ["--image-size 112", "--margin 14", "--post-process false", "--keep-all", "--select-largest true"]
         {
@@ -238,6 +296,8 @@ mod tests {
             as_typed(finders.open(name, Purpose::Use).unwrap_err()).to_string()
         };
         assert_eq!(refused("centerface", "--threshold 2"), "--threshold: 2 is not from 0 to 1");
+        let haar = refused("haar", "--haar-min-size 90 --haar-max-size 80");
+        assert_eq!(haar, "--haar-max-size: 80 is less than the smallest face, 90");
         assert!(refused("mtcnn", "--factor 1").starts_with("--factor: 1 is not between"));
         assert!(refused("mtcnn", "--crops x --margin 160").starts_with("--margin: 160 leaves nothing"));
         assert!(

@@ -11,6 +11,7 @@ use super::parallel::each;
 use crate::finders::FinderError;
 use crate::material::{LeftOut, Material, Shown};
 use crate::progress::Progress;
+use crate::whole;
 
 /// Of the pictures, 1 to 100. The floats are exact.
 const QUALITY: u8 = 95;
@@ -58,7 +59,7 @@ fn one(face: &ExtractedFace, side: u32, path: &Path) -> anyhow::Result<()> {
     let write = |ending: &str, bytes: &[u8]| {
         let path = PathBuf::from(format!("{}.{ending}", path.display()));
         path.parent().map_or(Ok(()), std::fs::create_dir_all).with_context(|| path.display().to_string())?;
-        std::fs::write(&path, bytes).with_context(|| path.display().to_string())
+        anyhow::Ok(whole::write(&path, |file| file.write_all(bytes))?)
     };
     write("jpg", &encode_rgb(&face.image, QUALITY, Subsampling::Full)?)?;
     write("npy", &npy(&face.tensor, side))

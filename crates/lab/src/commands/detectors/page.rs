@@ -4,7 +4,7 @@ use super::speed::Speed;
 use super::truth::AgainstTruth;
 use super::{DetectorReport, Results};
 use crate::agreement::Agreement;
-use crate::finders::Purpose;
+use crate::finders::{CURVE_THRESHOLD, Purpose};
 use crate::material::LeftOut;
 use crate::report::{Column, Curve, Page, Run, Spot, Table, plot};
 
@@ -15,6 +15,10 @@ const LINES: usize = 200;
 
 /// From so many times the time of a core on, a machine was busy.
 const BUSY: f64 = 1.15;
+
+/// Said with a truth: why an AP may be higher than a precision.
+pub(super) const COUNTED: &str = "Detections, false and precision count pictures without faces too; AP and the curve do not, by WIDER FACE's \
+                                  protocol.";
 
 /// All tables that there is something for.
 pub(super) fn tables(results: &Results) -> Vec<Table> {
@@ -177,8 +181,9 @@ fn about(results: &Results) -> String {
     match results.purpose {
         Purpose::Use => seen,
         Purpose::Curve => format!(
-            "{seen} A face is missed, and a detection false, at the detector's own least score; the average precision (AP) is over all \
-             scores, in MTCNN those of its last network."
+            "{seen} A face is missed, and a detection false, at the detector's own least score; the average precision (AP) and the curve go \
+             on below it: networks with one threshold to {CURVE_THRESHOLD}, MTCNN to any score of its last network, Viola-Jones to two \
+             windows that agree, SeetaFace to any score above 0. {COUNTED}"
         ),
     }
 }

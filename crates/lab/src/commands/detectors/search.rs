@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub(super) results: Vec<DetectorResults>,
     /// Pictures that could not be looked at.
     pub(super) left_out: Vec<LeftOut>,
+    /// Pictures that an earlier run had looked at.
+    pub(super) recalled: u64,
 }
 
 /// The faces of one picture, by detector; None where they are not known.
@@ -61,7 +63,8 @@ pub(super) fn search(
     };
     let mut faces: Vec<Faces> = (0..items.len()).map(recall).collect();
     let missing: Vec<usize> = (0..items.len()).filter(|index| faces[*index].contains(&None)).collect();
-    let progress = Progress::resumed("pictures", items.len() as u64, (items.len() - missing.len()) as u64);
+    let recalled = (items.len() - missing.len()) as u64;
+    let progress = Progress::resumed("pictures", items.len() as u64, recalled);
     let wanted: Vec<Vec<bool>> = faces.iter().map(|faces| faces.iter().map(Option::is_none).collect()).collect();
     let open = || team.chosen.iter().map(|one| team.finders.open(&one.name, purpose)).collect::<Result<Vec<_>, _>>();
     let see = |finders: &mut Vec<Finder>, item: usize, shown: &Shown| -> Result<Faces, FinderError> {
@@ -88,7 +91,7 @@ pub(super) fn search(
         Ok(())
     })?;
     left_out.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(Found { results: by_detector(team.chosen, material, &faces, &left_out), left_out })
+    Ok(Found { results: by_detector(team.chosen, material, &faces, &left_out), left_out, recalled })
 }
 
 fn by_detector(chosen: &[Chosen], material: &Material, faces: &[Faces], left_out: &[LeftOut]) -> Vec<DetectorResults> {

@@ -3,18 +3,22 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
 use crate::agreement::DetectorResults;
-use crate::detection::{Case, CurvePoint, DetectionError, Figures, cases, curve, evaluate_wider, figures, name_of};
+use crate::detection::{Case, CurvePoint, DetectionError, Figures, cases, evaluate_wider, figures, name_of};
 use crate::wider::{Detection, ResultImage, SubsetImage, TruthImage, parse_subset, parse_truth};
 
 /// The truth's name among detectors.
 pub(super) const TRUTH: &str = "truth";
 
-/// Most points of a curve that are written down.
-const POINTS: usize = 1000;
+/// What the truth is written as.
+const FACES: &str = "the faces of WIDER FACE's wider_face_val_bbx_gt.txt";
+
+/// What a subset is written as.
+const SUBSET: &str = "a line with the picture, one with a count, and as many with the number of a face, from 1 (of WIDER FACE's .mat files, write \
+                      gt_list like that)";
 
 /// What a detector does against the truth.
 #[derive(Clone, Debug, Serialize)]
@@ -29,9 +33,10 @@ pub struct AgainstTruth {
     pub precision: Option<f64>,
     /// The share of the faces that it finds; None without faces.
     pub recall: Option<f64>,
-    /// The average precision by the WIDER FACE protocol, over detections of any score; or why there is none.
+    /// The average precision by the WIDER FACE protocol, over all that is found for a curve; or why there is none. Detections in pictures
+    /// without faces are not in it, as that protocol has it; they are in everything above.
     pub average_precision: Result<f64, String>,
-    /// Precision over recall at every score of its own, thinned out to a thousand points; empty without faces.
+    /// Precision over recall by that protocol, where it changes, at thresholds of scores brought to 0 to 1; empty without faces.
     pub curve: Vec<CurvePoint>,
 }
 
@@ -43,13 +48,20 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Reads the files.
+    /// Reads the files, and checks that they fit together.
     pub(super) fn read(truth: &Path, subset: Option<&Path>) -> anyhow::Result<Self> {
-        let text = |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
-        let images = parse_truth(&text(truth)?).with_context(|| truth.display().to_string())?;
+        let images = parse_truth(&text(truth, FACES)?).with_context(|| truth.display().to_string())?;
         anyhow::ensure!(!images.is_empty(), "{} names no picture", truth.display());
-        let read = |path: &Path| parse_subset(&text(path)?).with_context(|| path.display().to_string());
-        Ok(Self { images, subset: subset.map(read).transpose()? })
+        let nothing = |image: &TruthImage| ResultImage { file: image.file.clone(), detections: Vec::new() };
+        let nothing: Vec<ResultImage> = images.iter().map(nothing).collect();
+        cases(&images, &nothing, None).with_context(|| truth.display().to_string())?;
+        let read = |path: &Path| -> anyhow::Result<_> {
+            let subset = parse_subset(&text(path, SUBSET)?)?;
+            cases(&images, &nothing, Some(&subset))?;
+            Ok(subset)
+        };
+        let subset = subset.map(|path| read(path).with_context(|| path.display().to_string())).transpose()?;
+        Ok(Self { images, subset })
     }
 
     /// The pictures.
@@ -74,17 +86,16 @@ impl Truth {
     pub(super) fn judge(&self, results: &[ResultImage], least: f64) -> Result<AgainstTruth, DetectionError> {
         let cases = cases(&self.images, results, self.subset.as_deref())?;
         let figures = figures(&cases, least);
+        let wider = evaluate_wider(&cases);
         let per_image = |count: usize| count as f64 / figures.images.max(1) as f64;
         Ok(AgainstTruth {
             missed_per_image: per_image(figures.missed),
             false_per_image: per_image(figures.false_detections),
             precision: figures.precision(),
             recall: figures.recall(),
-            average_precision: evaluate_wider(&cases)
-                .map(|evaluation| evaluation.average_precision)
-                .map_err(|error| error.to_string()),
+            average_precision: wider.as_ref().map(|wider| wider.average_precision).map_err(ToString::to_string),
             // Without a face there is none, which is said above.
-            curve: curve(&cases).map(|points| thinned(&points)).unwrap_or_default(),
+            curve: wider.map(|wider| turns(wider.curve)).unwrap_or_default(),
             figures,
         })
     }
@@ -105,9 +116,16 @@ impl Truth {
     }
 }
 
+/// A file that has to be a text of this form.
+fn text(path: &Path, form: &str) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    String::from_utf8(bytes).map_err(|_| anyhow!("{} is no text: expected {form}", path.display()))
+}
+
 fn faces(case: &Case) -> ResultImage {
     let faces = case.faces.iter().filter(|face| face.counts);
-    let detections = faces.map(|face| Detection { area: face.area, score: 1.0 }).collect();
+    // Of equal overlaps, the first face of the file is taken: falling scores leave the faces in its order.
+    let detections = faces.zip(1..).map(|(face, nth)| Detection { area: face.area, score: f64::from(-nth) }).collect();
     ResultImage { file: case.file.clone(), detections }
 }
 
@@ -117,15 +135,19 @@ fn counted(case: &Case) -> Vec<Detection> {
     case.detections.iter().filter(counts).copied().collect()
 }
 
-/// Points evenly spread over a curve, its ends included.
-fn thinned(points: &[CurvePoint]) -> Vec<CurvePoint> {
-    let count = points.len().min(POINTS);
-    (0..count).map(|nth| points[nth * (points.len() - 1) / (count - 1).max(1)]).collect()
+/// The points of a curve that differ from the one before, from the first detection on.
+fn turns(mut points: Vec<CurvePoint>) -> Vec<CurvePoint> {
+    points.dedup_by_key(|point| (point.precision, point.recall));
+    // Where nothing is taken, precision is not 0 but unknown.
+    if points.len() > 1 && (points[0].precision, points[0].recall) == (0.0, 0.0) {
+        points.remove(0);
+    }
+    points
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TRUTH, Truth, thinned};
+    use super::{TRUTH, Truth, turns};
     use crate::agreement::{DetectorResults, agree};
     use crate::detection::CurvePoint;
     use crate::rectangle::Rectangle;
@@ -136,11 +158,15 @@ mod tests {
     const FACES: &str = "e/a.jpg\n2\n0 0 10 10 0 0 0 0 0 0\n50 0 10 10 0 0 0 1 0 0\n\
                          e/b.jpg\n1\n20 20 10 10\ne/c.jpg\n0\n0 0 0 0 0 0 0 0 0 0\n";
 
-    fn truth(subset: Option<&str>) -> Truth {
+    fn read(truth: &[u8], subset: Option<&[u8]>) -> anyhow::Result<Truth> {
         let scratch = Scratch::new();
-        scratch.file("truth.txt", FACES.as_bytes()).file("subset.txt", subset.unwrap_or_default().as_bytes());
+        scratch.file("truth.txt", truth).file("subset.txt", subset.unwrap_or_default());
         let path = scratch.path().join("subset.txt");
-        Truth::read(&scratch.path().join("truth.txt"), subset.map(|_| path.as_path())).unwrap()
+        Truth::read(&scratch.path().join("truth.txt"), subset.map(|_| path.as_path()))
+    }
+
+    fn truth(subset: Option<&str>) -> Truth {
+        read(FACES.as_bytes(), subset.map(str::as_bytes)).unwrap()
     }
 
     fn found(file: &str, boxes: &[(f64, f64, f64)]) -> ResultImage {
@@ -161,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_at_the_detectors_own_threshold_and_the_curve_goes_on() {
+    fn figures_are_at_the_detectors_own_threshold_and_the_curve_goes_on_below_it_as_the_protocol_does() {
         let judged = truth(None).judge(&results(), 0.5).unwrap();
         let figures = &judged.figures;
         assert_eq!((figures.faces, figures.found, figures.missed), (2, 1, 1));
@@ -171,8 +197,8 @@ mod tests {
         assert_eq!((judged.precision, judged.recall), (Some(1.0 / 3.0), Some(0.5)));
         // In pictures with faces, by falling score: right, ignored, wrong, right. Precision 1 up to recall .5, then 2/3.
         assert!((judged.average_precision.clone().unwrap() - (0.5 + 0.5 * 2.0 / 3.0)).abs() < 1e-12);
-        let last = judged.curve.last().unwrap();
-        assert_eq!((last.threshold, last.recall, last.precision), (0.4, 1.0, 0.5), "the third picture's included");
+        let points: Vec<_> = judged.curve.iter().map(|point| (point.recall, point.precision)).collect();
+        assert_eq!(points, [(0.5, 1.0), (0.5, 0.5), (1.0, 2.0 / 3.0)], "without the third picture, as in the average");
     }
 
     #[test]
@@ -192,9 +218,47 @@ mod tests {
         truth.keep(&results[..1]);
         let judged = truth.judge(&results[..1], 0.5).unwrap();
         assert_eq!((judged.figures.faces, judged.figures.missed, judged.figures.images), (1, 0, 1));
-        let mut unknown = self::truth(Some("e/nowhere\n1\n1\n"));
-        unknown.keep(&results);
-        assert!(unknown.judge(&results, 0.5).unwrap_err().to_string().contains("e/nowhere"));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_when_it_is_read() {
+        for (truth, subset, said) in [
+            (FACES.as_bytes(), Some(&b"e/nowhere\n1\n1\n"[..]), "subset.txt: the subset list names e/nowhere"),
+            (
+                FACES.as_bytes(),
+                Some(b"e/b\n1\n2\n"),
+                "subset.txt: the subset list names face 2 of e/b.jpg, which has 1",
+            ),
+            (b"a.jpg\n0\na.png\n0\n", None, "truth.txt: a.png comes twice"),
+            (
+                FACES.as_bytes(),
+                Some(b"MATLAB\xFF"),
+                "subset.txt is no text: expected a line with the picture, one with a count",
+            ),
+            (b"\xFF\xD8", None, "truth.txt is no text: expected the faces of"),
+        ] {
+            let error = format!("{:#}", read(truth, subset).unwrap_err());
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn pairs_and_groups_say_what_the_figures_say() {
+        // By areas without the pixel more, the first would overlap its face by less than a half. The second is nearer to an ignored face, the
+        // last is of a face that is found already.
+        let text = "a.jpg\n4\n0 0 4 4\n20 0 9 9 0 0 0 1 0 0\n23 0 9 9\n60 0 9 9\n";
+        let face = |left: f64, side: f64, score| Detection { area: Rectangle::new(left, 0.0, side, side), score };
+        let detections = vec![face(1.5, 4.0, 0.9), face(21.0, 9.0, 0.8), face(60.0, 9.0, 0.7), face(61.0, 9.0, 0.6)];
+        let images = vec![ResultImage { file: "a.jpg".to_owned(), detections }];
+        let truth = read(text.as_bytes(), None).unwrap();
+        let figures = truth.judge(&images, 0.0).unwrap().figures;
+        assert_eq!((figures.found, figures.missed, figures.false_detections, figures.ignored), (2, 1, 1, 1));
+        let agreement =
+            agree(&truth.beside(&[DetectorResults { detector: "one".to_owned(), images }]).unwrap()).unwrap();
+        let pair = &agreement.pairs[0];
+        assert_eq!((pair.both, pair.only_first, pair.only_second), (2, 1, 1));
+        let by: Vec<_> = agreement.disagreements.iter().map(|one| one.found_by.join(" ")).collect();
+        assert_eq!((agreement.agreed, by), (2, vec!["truth".to_owned(), "one".to_owned()]));
     }
 
     #[test]
@@ -207,14 +271,12 @@ mod tests {
     }
 
     #[test]
-    fn thinned_curves_keep_their_ends() {
-        let point = |threshold: usize| CurvePoint { threshold: threshold as f64, precision: 1.0, recall: 0.5 };
-        let many: Vec<CurvePoint> = (0..12_345).map(point).collect();
-        let few = thinned(&many);
-        assert_eq!((few.len(), few[0].threshold, few[999].threshold), (1000, 0.0, 12_344.0));
-        assert_eq!(thinned(&many[..3]), many[..3]);
-        assert_eq!(thinned(&many[..1]), many[..1]);
-        assert_eq!(thinned(&[]), []);
+    fn a_curve_has_its_turns_and_begins_with_a_detection() {
+        let point = |threshold, recall, precision| CurvePoint { threshold, precision, recall };
+        let points = [(0.9, 0.0, 0.0), (0.8, 0.0, 0.0), (0.7, 0.5, 1.0), (0.6, 0.5, 1.0), (0.5, 0.5, 0.5)];
+        let kept = turns(points.map(|(threshold, recall, precision)| point(threshold, recall, precision)).to_vec());
+        assert_eq!(kept, [point(0.7, 0.5, 1.0), point(0.5, 0.5, 0.5)]);
+        assert_eq!(turns(vec![point(0.9, 0.0, 0.0); 3]).len(), 1, "nothing is ever found");
     }
 
     #[test]

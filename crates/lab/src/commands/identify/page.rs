@@ -22,19 +22,18 @@ pub(super) fn page(
     }
     page.section("People and probes").table(drawn);
     page.section("Figures").table(figures);
-    if let Some(refusal) = tables::refusal(results) {
-        page.text(&refusal);
+    for remark in tables::remarks(results) {
+        page.text(&remark);
     }
     page.text(
         "FPIR: share of the strangers' probes for which anybody is found. DIR: share of the enrolled people's probes for which the right \
          person is found, first and above the threshold; FNIR is 1 - DIR. The splits share people and pictures, so the standard error is \
-         that of the draw, not of other people.",
+         that of the draw, not of other people: that is what the 95 % intervals (Clopper and Pearson) are for, over the splits from the \
+         least low end to the greatest high end.",
     );
-    // A log scale has no zero.
     let curve = |(method, searches): (&Measured, &Vec<Searches>)| {
         let points = searches.first().map(Searches::curve).unwrap_or_default();
-        let points = points.into_iter().filter(|point| point.fpir > 0.0).map(|point| (point.fpir, 1.0 - point.fnir));
-        Curve::new(&method.name, points.collect())
+        Curve::new(&method.name, points.into_iter().map(|point| (point.fpir, 1.0 - point.fnir)).collect())
     };
     let curves: Vec<Curve> = results.methods.iter().zip(searches).map(curve).collect();
     page.section("Curve of the first split").figure(&plot::dir(&curves, &[])?);

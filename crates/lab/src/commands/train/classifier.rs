@@ -1,15 +1,16 @@
-//! A classifier of the people of a data set, behind the frozen embedder: what InceptionResnetV1 is with `classify`.
+//! A classifier of the people of a data set, behind the frozen embedder: near what InceptionResnetV1 is with `classify`.
 
 use serde::Serialize;
 use serde_json::json;
 
+use super::arguments::in_options;
 use super::data::{self, Pictures};
 use super::deploy::{self, Written};
 use super::{Arguments, People, Results, Workplace, finish, interrupted, learn};
 use crate::faces::cosine;
 use crate::metrics::statistics::Proportion;
 use crate::report::Run;
-use crate::train::{Classifier, ClassifierTrainer, FeatureSet, Outcome, TrainError};
+use crate::train::{Classifier, ClassifierTrainer, FeatureSet, Outcome, TrainError, scaled};
 use crate::whole;
 
 /// The classifier and the nearest mean of the untouched vectors, on the same held-out pictures.
@@ -27,11 +28,12 @@ pub(super) fn run(arguments: &Arguments, work: &Workplace, pictures: &Pictures, 
     let alone = set.with_images(2).1;
     data::note_alone(&alone, "they are learned, and nothing shows how well");
     let config = arguments.classifier_config();
-    let mut trainer = if arguments.resume {
-        ClassifierTrainer::resume(&set, config, &work.checkpoint)?
+    let trainer = if arguments.resume {
+        ClassifierTrainer::resume(&set, config, &work.checkpoint)
     } else {
-        ClassifierTrainer::new(&set, config)?
+        ClassifierTrainer::new(&set, config)
     };
+    let mut trainer = trainer.map_err(in_options)?;
     let outcome = learn::learn(&mut trainer.trainer, work, &learn::CLASSES)?;
     let (training, judges) = (trainer.trainer.training(), trainer.trainer.judges());
     let people = People {
@@ -50,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, work: &Workplace, pictures: &Pictures, 
     results.verdict = verdict(&recognition, &classifier);
     results.recognition = Some(recognition);
     results.model = Some(write(work, &classifier, pictures)?);
-    finish(arguments, run, &results, &work.interrupt)
+    finish(arguments, run, &results)
 }
 
 fn recognition(
@@ -73,8 +75,7 @@ fn means(set: &FeatureSet) -> Vec<Vec<f32>> {
         for row in rows {
             sum.iter_mut().zip(set.row(*row)).for_each(|(sum, value)| *sum += value);
         }
-        let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
-        sum.iter().map(|value| value / length).collect()
+        scaled(&sum)
     };
     set.people().iter().map(mean).collect()
 }
@@ -106,20 +107,22 @@ fn verdict(found: &Recognition, classifier: &Classifier) -> Vec<String> {
     sentences
 }
 
-/// The model with the names of its logits. No manifest: an embedder's vectors are compared, these are not.
+/// The model with the names of its logits, if it gives any. No manifest: an embedder's vectors are compared, these are not.
 fn write(work: &Workplace, classifier: &Classifier, pictures: &Pictures) -> anyhow::Result<Written> {
     let head = classifier.head();
     let (combined, written) = deploy::model(work, &head)?;
+    let written = deploy::checked_unlisted(work, (&combined, written), (&head, pictures))?;
+    if !classifier.classify {
+        return Ok(written);
+    }
     let names = work.place.beside("classes.json");
     let embedder = work.models.store.identity(&work.models.embedder)?;
     let text = json!({
         "embedder": embedder.as_str(),
-        "classify": classifier.classify,
         "num_classes": classifier.num_classes(),
         "classes": classifier.classes,
     });
     whole::write(&names, |out| writeln!(out, "{text:#}"))?;
-    let written = deploy::checked_unlisted(work, (&combined, written), (&head, pictures))?;
     Ok(Written { classes: Some(names), ..written })
 }
 

@@ -6,7 +6,7 @@ use super::{Arguments, Workplace};
 use crate::progress::Progress;
 use crate::train::{CompareConfig, Comparison, FeatureSet, TrainError, compare as trained};
 
-/// The comparison, or why these people give none; nothing where none was asked for.
+/// The comparison, with the runs that were finished if it was interrupted, or why these people give none; nothing where none was asked for.
 ///
 /// # Errors
 /// When the tensors fail. The model is written by then.
@@ -33,11 +33,10 @@ pub(super) fn compare(
         if work.interrupt.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match outcome {
-        Ok(Some(comparison)) => {
-            progress.advance(1);
+        Ok(comparison) => {
+            progress.advance(u64::from(comparison.complete()));
             Ok(Some(Ok(comparison)))
         }
-        Ok(None) => Ok(Some(Err("it was interrupted; the model is whole".to_owned()))),
         Err(error @ (TrainError::Metric(_) | TrainError::Features(_) | TrainError::Diverged { .. })) => {
             Ok(Some(Err(error.to_string())))
         }

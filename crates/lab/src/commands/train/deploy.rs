@@ -11,7 +11,7 @@ use super::data::Pictures;
 use super::{Arguments, Workplace};
 use crate::faces::{self, Models};
 use crate::progress::Progress;
-use crate::train::{Combined, Head, append};
+use crate::train::{Combined, Head, append, scaled};
 use crate::whole;
 
 /// Pictures with which the written model is tried.
@@ -44,6 +44,10 @@ pub struct Written {
     pub file: PathBuf,
     /// The manifest beside it; none for a classifier.
     pub manifest: Option<PathBuf>,
+    /// The names of the people who were learned from, judged and tested; none for a classifier.
+    pub people: Option<PathBuf>,
+    /// Links to the folders of those whom nothing was learned from.
+    pub test: Option<PathBuf>,
     /// For a classifier: the names of its logits.
     pub classes: Option<PathBuf>,
     /// Of the ONNX file.
@@ -68,17 +72,17 @@ impl Place {
         else {
             bail!("--out {shown}: give the model a name that ends in .onnx");
         };
-        if !folder.is_dir() {
-            bail!("--out {shown}: there is no folder {}: make it first", folder.display());
-        }
         let id = arguments.id.clone().unwrap_or_else(|| stem.to_owned());
         let place = Self { folder: folder.to_owned(), id, file: file.clone() };
         let base = models.store.embedder(&models.embedder)?;
         Manifest { id: place.id.clone(), ..base.clone() }.to_text().context("give the model another name with --id")?;
-        for there in [&place.file, &place.beside("toml"), &place.beside("classes.json")] {
+        for there in std::iter::once(place.file.clone()).chain(place.all_beside()) {
             if there.is_file() && !arguments.force {
                 bail!("{} is there already: give another name with --out, or replace it with --force", there.display());
             }
+        }
+        if !folder.is_dir() {
+            std::fs::create_dir(folder).with_context(|| format!("--out {shown}: cannot make {}", folder.display()))?;
         }
         let own = ModelStore::new(models.store.models_dir(), Some(folder)).with_context(|| {
             format!("--out {shown}: its folder is read for manifests, so give the model a folder for models alone")
@@ -88,6 +92,11 @@ impl Place {
             bail!("there is a model `{}` already: give this one another name with --id", place.id);
         }
         Ok(place)
+    }
+
+    /// The files beside the model that may belong to it.
+    fn all_beside(&self) -> [PathBuf; 3] {
+        ["toml", "classes.json", "people.json"].map(|extension| self.beside(extension))
     }
 
     /// A file beside the model, with its name and this extension.
@@ -131,10 +140,16 @@ pub(super) fn model(work: &Workplace, head: &Head) -> anyhow::Result<(Combined, 
     let combined = append(&bytes, head).with_context(|| path.display().to_string())?;
     let sha256: String = Sha256::digest(&combined.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     whole::write(&work.place.file, |out| out.write_all(&combined.bytes))?;
+    // What belonged to a model that was replaced does not belong to this one.
+    for old in work.place.all_beside().iter().filter(|old| old.is_file()) {
+        std::fs::remove_file(old).with_context(|| old.display().to_string())?;
+    }
     let written = Written {
         id: work.place.id.clone(),
         file: work.place.file.clone(),
         manifest: None,
+        people: None,
+        test: None,
         classes: None,
         sha256,
         bytes: combined.bytes.len(),
@@ -233,7 +248,8 @@ fn difference(models: &Models, (head, pictures): (&Head, &Pictures)) -> anyhow::
     let outcomes = faces::embed(models, (pictures.path(), &files), 1, None, |_, _| Progress::hidden())?;
     let mut largest: f64 = 0.0;
     for (sample, outcome) in samples.iter().zip(&outcomes) {
-        let wanted = unit(&head.apply(&sample.vector)?);
+        // As the pipeline scales what a network gives.
+        let wanted = scaled(&head.apply(&sample.vector)?);
         let Some(found) = outcome.vector().filter(|found| found.len() == wanted.len()) else {
             bail!("the written model gives no vector of {} numbers for {}", wanted.len(), sample.image);
         };
@@ -241,12 +257,6 @@ fn difference(models: &Models, (head, pictures): (&Head, &Pictures)) -> anyhow::
         largest = differences.fold(largest, f64::max);
     }
     Ok((samples.len(), largest))
-}
-
-/// As the pipeline scales what a network gives.
-fn unit(vector: &[f32]) -> Vec<f32> {
-    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-    vector.iter().map(|value| (f64::from(*value) / length) as f32).collect()
 }
 
 impl Written {
@@ -266,10 +276,17 @@ impl Written {
                 "In the pipeline's configuration:  models: {{manifests: \"{folder}\", embedder: {}}}",
                 self.id
             ));
-            lines.push(format!(
-                "In the laboratory:  SIGHTLINE_MODELS=\"{folder}\" sightline-lab verify … --embedder {}",
-                self.id
-            ));
+            let test = self.test.as_deref().map_or_else(|| "DIR".to_owned(), |test| format!("\"{}\"", test.display()));
+            let usage = format!("SIGHTLINE_MODELS=\"{folder}\" sightline-lab identify {test} --embedder {}", self.id);
+            lines.push(format!("In the laboratory, on people whom it has not seen:  {usage}"));
+        }
+        if let Some(people) = &self.people {
+            let names = format!("Who was learned from, judged and tests: {}.", people.display());
+            let way = "The same command with --resume --force --write-test DIR makes a data set of those who were not \
+                       learned from, and trains nothing anew.";
+            lines.push(if self.test.is_some() { names } else { format!("{names} {way}") });
+        }
+        if self.manifest.is_some() {
             lines.push("Vectors of this model compare with no others: people are to be enrolled anew.".to_owned());
         }
         if let Some(classes) = &self.classes {

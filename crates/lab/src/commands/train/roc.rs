@@ -31,29 +31,28 @@ pub struct Roc {
 /// When a head does not fit the vectors.
 pub(super) fn measure(
     head: &Head,
-    (training, test): (&FeatureSet, &FeatureSet),
+    (learned, test): (&FeatureSet, &FeatureSet),
     config: &EmbeddingConfig,
 ) -> Result<Vec<Roc>, TrainError> {
-    let known =
-        Method::EVERY.into_iter().filter_map(|method| Some((method, method.head(head, training, config).ok()?)));
+    let known = Method::EVERY.into_iter().filter_map(|method| Some((method, method.head(head, learned, config).ok()?)));
     known.map(|(method, head)| one(method, &head, test, config.false_accept_rate)).collect()
 }
 
-/// The share of the variance around the training people's mean that so many of their principal components keep, on the people who
-/// test: why fewer numbers may do as well. None where there are too few vectors for them.
+/// The share of the variance around the mean of the people learned from that so many of their principal components keep, on the people
+/// who test: why fewer numbers may do as well. None where there are too few vectors for them.
 ///
 /// # Errors
 /// As [`measure`].
 pub(super) fn components_keep(
-    (training, test): (&FeatureSet, &FeatureSet),
+    (learned, test): (&FeatureSet, &FeatureSet),
     outputs: usize,
 ) -> Result<Option<f64>, TrainError> {
-    let Ok(components) = pca(training, outputs) else { return Ok(None) };
+    let Ok(components) = pca(learned, outputs) else { return Ok(None) };
     let squares = |head: Head| -> Result<f64, TrainError> {
         let rows = Head { unit: false, ..head }.apply(test.rows())?;
         Ok(rows.iter().map(|value| f64::from(*value).powi(2)).sum())
     };
-    Ok(Some(squares(components)? / squares(centred(training)?)?))
+    Ok(Some(squares(components)? / squares(centred(learned)?)?))
 }
 
 fn one(method: Method, head: &Head, test: &FeatureSet, rate: f64) -> Result<Roc, TrainError> {

@@ -4,6 +4,9 @@
 //! as the gallery does. A visit of several pictures has a fused vector, whose scores are others: `calibrate` measures those on
 //! the user's own people.
 
+use std::collections::BTreeSet;
+
+use anyhow::bail;
 use serde::Serialize;
 use sightline_infer::{Manifest, Thresholds as Stated};
 
@@ -19,6 +22,12 @@ const AMBIGUOUS: f64 = 0.05;
 /// Where a configured threshold may lie: above all but this share of the cosines of different people, and below all but that
 /// share of those of the same.
 const PLAUSIBLE: (f64, f64) = (0.1, 0.01);
+
+/// Pictures with a cosine above this are one picture: no threshold up to 1, in thousandths, lies above it.
+const SAME: f64 = 0.999_999;
+
+/// People that an error names.
+const NAMED: usize = 5;
 
 /// The thresholds and what they rest on.
 #[derive(Clone, Debug, Serialize)]
@@ -40,7 +49,7 @@ pub struct Chosen {
 /// Chooses them for `rate`, or for the smallest rate that the people can show.
 ///
 /// # Errors
-/// When the people show nothing.
+/// When the people show nothing, or so many pictures of different people are one picture that no threshold keeps to the rate.
 pub(super) fn choose(
     head: &Head,
     test: &FeatureSet,
@@ -48,7 +57,7 @@ pub(super) fn choose(
     base: &Manifest,
 ) -> anyhow::Result<Chosen> {
     let stated = base.thresholds.as_ref();
-    let (margin, lead) = stated.map_or((0.0, 0.0), |t| (f64::from(t.margin), f64::from(t.cluster - t.accept)));
+    let margin = stated.map_or(0.0, |stated| f64::from(stated.margin));
     let scores = pair_scores(head, test)?;
     let plain = pair_scores(&identity(test.dimension()), test)?;
     let stretch = distance(&scores) / distance(&plain);
@@ -59,7 +68,7 @@ pub(super) fn choose(
         ambiguous_rate: AMBIGUOUS,
         plausible: [low, high],
         least_margin: thousandths(margin * stretch),
-        cluster_lead: lead * stretch,
+        own: None,
     };
     let visits = visits(head, test, strangers)?;
     let calibration = match calibrate(test.names(), &visits, &options) {
@@ -69,21 +78,23 @@ pub(super) fn choose(
         other => other?,
     };
     let chosen = calibration.thresholds;
+    if chosen.accept > 1.0 {
+        bail!("{}", alike(test, &visits, calibration.options.false_accept_rate));
+    }
     let high = high.max(chosen.accept).max(chosen.cluster).min(1.0);
     let strangers = strangers.map_or(0, FeatureSet::len);
     Ok(Chosen { calibration, asked: rate, plausible: [low, hundredths_above(high)], stretch, strangers, scores })
 }
 
 impl Chosen {
-    /// As a manifest has them. A cosine above 1 that nothing reaches is 1 there.
+    /// As a manifest has them.
     pub(super) fn for_manifest(&self, data: String) -> Stated {
         let chosen = self.calibration.thresholds;
-        let cosine = |value: f64| value.min(1.0) as f32;
         Stated {
-            accept: cosine(chosen.accept),
-            unknown: cosine(chosen.unknown),
+            accept: chosen.accept as f32,
+            unknown: chosen.unknown as f32,
             margin: chosen.margin.min(0.999) as f32,
-            cluster: cosine(chosen.cluster),
+            cluster: chosen.cluster as f32,
             false_accept_rate: self.calibration.options.false_accept_rate,
             data,
             plausible: self.plausible.map(|value| value as f32),
@@ -102,14 +113,25 @@ impl Chosen {
         } else if self.calibration.evidence == Evidence::Weak {
             remarks.push("The thresholds are weak: fewer than ten false accepts decide them.".to_owned());
         }
-        if self.calibration.thresholds.accept >= 1.0 {
-            remarks.push(
-                "Pictures of different people are as alike as can be: is one picture filed under two names? `accept` is 1."
-                    .to_owned(),
-            );
-        }
         remarks
     }
+}
+
+/// Why there is no threshold: pictures that are the same as one of somebody else, by the people's names.
+fn alike(test: &FeatureSet, visits: &[Visit], rate: f64) -> String {
+    let same = |visit: &&Visit| visit.nearest_other_visit.is_some_and(|score| score > SAME);
+    let found: Vec<&Visit> = visits.iter().filter(same).collect();
+    let names: BTreeSet<&str> =
+        found.iter().filter_map(|visit| test.names().get(visit.person?).map(String::as_str)).collect();
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    let names: Vec<&str> = names.into_iter().take(NAMED).collect();
+    format!(
+        "no threshold keeps to a false accept rate of {rate}: {} of {} pictures of the people who test are the same as one of somebody \
+         else ({}{more}). Is one picture filed under two names? Put that right, or go on with --resume and a larger --threshold-rate",
+        found.len(),
+        visits.len(),
+        names.join(", ")
+    )
 }
 
 /// Where thresholds come from, for the manifest.
@@ -269,6 +291,29 @@ mod tests {
         // The head changes nothing: neither do the margins.
         assert!((few.stretch - 1.0).abs() < 1e-9 && few.calibration.bases.margin == Basis::Given);
         assert!((stated.margin - 0.08).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_picture_under_two_names_gives_no_thresholds() {
+        let text = include_str!("../../../../../models/facenet-casia.toml");
+        let base = sightline_infer::Manifest::parse("facenet-casia.toml", text).unwrap();
+        let faces = [
+            ("a", [1.0, 0.0]),
+            ("a", [0.96, 0.28]),
+            ("b", [1.0, 0.0]),
+            ("b", [0.6, 0.8]),
+            ("c", [0.0, 1.0]),
+            ("c", [-0.6, 0.8]),
+        ];
+        let choose = |rate| choose(&identity(2), &set(&faces), (None, rate), &base);
+        let error = choose(0.001).unwrap_err().to_string();
+        assert!(error.contains("2 of 6 pictures") && error.contains("(a, b)"), "{error}");
+        assert!(error.contains("--resume") && error.contains("--threshold-rate"), "{error}");
+        // Two of six may pass: what the table counts is what the manifest gives.
+        let chosen = choose(0.34).unwrap();
+        let stated = f64::from(chosen.for_manifest(String::new()).accept);
+        assert!(stated < 1.0 && (stated - chosen.calibration.thresholds.accept).abs() < 1e-6);
+        assert_eq!(chosen.calibration.false_accepts.events, 2);
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub(super) fn tables(results: &Results) -> Vec<(&'static str, Table)> {
     if let Some(chosen) = &results.thresholds {
         tables.push(("Thresholds", thresholds(chosen)));
     }
-    if let Some(Ok(comparison)) = &results.comparison {
+    if let Some(Ok(comparison)) = &results.comparison
+        && !comparison.runs.is_empty()
+    {
         tables.push(("Comparison", comparison_table(comparison)));
     }
     tables
@@ -196,6 +198,10 @@ pub(super) fn verdict(results: &Results, config: &EmbeddingConfig, inputs: usize
         Some(Err(reason)) => {
             sentences.push(format!("There is no comparison: {reason}. Nothing here shows that the head is of use."));
         }
+        Some(Ok(comparison)) if comparison.runs.is_empty() => sentences.push(
+            "There is no comparison: it was interrupted before the first training ended. Nothing here shows that the head is of use."
+                .to_owned(),
+        ),
         Some(Ok(comparison)) => sentences.extend(compared(comparison, (inputs, config.dimension))),
     }
     sentences
@@ -210,6 +216,14 @@ fn compared(comparison: &Comparison, (inputs, outputs): (usize, usize)) -> Vec<S
              recipe, and the model is the first of them."
         ),
     }];
+    if !comparison.complete() {
+        sentences.push(format!(
+            "The comparison was interrupted: it has {} of {} trainings.",
+            comparison.runs.len(),
+            comparison.config.seeds.len()
+        ));
+    }
+    sentences.push(best_epochs(comparison));
     let evidence = |run: &Run| allowance(rate, run.different_pairs, "pairs").map(|allowed| allowed.evidence);
     if comparison.runs.iter().any(|run| evidence(run) == Ok(Evidence::Weak)) {
         sentences.push(format!("The rate {rate} is weak: fewer than ten pairs of different people decide it."));
@@ -242,13 +256,34 @@ fn compared(comparison: &Comparison, (inputs, outputs): (usize, usize)) -> Vec<S
         }
         Verdict::Worse => format!("It is worse than {those}: {text}. Those are the better choice."),
     });
-    let [lead, head] = [Method::All, Method::AllCentred].map(|method| Lead::over(comparison, method).mean);
+    let [all, centred, pca] =
+        [Method::All, Method::AllCentred, Method::Pca].map(|method| Lead::over(comparison, method).mean);
     sentences.push(format!(
-        "Of the lead over the untouched embedder, {:+.4} is what taking off the mean of the people in training gives all {inputs} \
-         numbers, and {head:+.4} the head itself.",
-        lead - head
+        "Of the lead over the untouched embedder, {:+.4} is what taking off the mean of the people learned from gives all {inputs} \
+         numbers, {:+.4} what keeping {outputs} principal components changes, and {pca:+.4} what is beyond those: the training.",
+        all - centred,
+        centred - pca
     ));
     sentences
+}
+
+/// Which epochs gave the heads. Where none beat the start, the head was not trained in truth.
+fn best_epochs(comparison: &Comparison) -> String {
+    let epochs: Vec<String> = comparison.runs.iter().map(|run| run.best_epoch.to_string()).collect();
+    let (starts, runs) = (epochs.iter().filter(|epoch| *epoch == "0").count(), epochs.len());
+    let start = match comparison.config.training.start {
+        Start::Pca => "starting components",
+        Start::Random => "random start",
+    };
+    let said = if starts == 0 {
+        String::new()
+    } else {
+        format!(" In {starts} of {runs} runs no epoch beat the start: there the head is its own {start}.")
+    };
+    let epochs = epochs.join(", ");
+    format!(
+        "The others are fitted on the very people that the head learned from. Its best epochs, run by run: {epochs}.{said}"
+    )
 }
 
 #[cfg(test)]
@@ -260,6 +295,7 @@ mod tests {
         let run = |seed| Run {
             seed,
             training: (20, 60),
+            learned: (16, 48),
             test: (20, 60),
             same_pairs: 60,
             different_pairs: 1710,
@@ -269,7 +305,7 @@ mod tests {
         };
         let row = |method| Summary { method, mean: 0.9, deviation: 0.01, range: (0.88, 0.92), lead };
         Comparison {
-            config: CompareConfig::default(),
+            config: CompareConfig { seeds: (0..runs as u64).collect(), ..CompareConfig::default() },
             summaries: Method::EVERY.into_iter().map(row).collect(),
             runs: (0..runs as u64).map(run).collect(),
         }
@@ -296,8 +332,8 @@ mod tests {
         assert!(better.contains("128 instead of 512"));
         assert!(
             better.ends_with(
-                "+0.0000 is what taking off the mean of the people in training gives all 512 numbers, and \
-                                  +0.0200 the head itself."
+                "+0.0000 is what taking off the mean of the people learned from gives all 512 numbers, +0.0000 what keeping 128 \
+                 principal components changes, and +0.0200 what is beyond those: the training."
             ),
             "{better}"
         );
@@ -306,7 +342,24 @@ mod tests {
         let perhaps = text((0.001, 0.005), 5);
         assert_eq!(perhaps.matches("is not sure: +0.0010").count(), 2, "{perhaps}");
         assert_eq!(text((-0.001, 0.005), 5).matches("looks no better, or worse").count(), 2);
+        assert!(
+            better.contains("best epochs, run by run: 4, 4, 4, 4, 4.") && !better.contains("beat the start"),
+            "{better}"
+        );
         let once = text((0.02, 0.0), 1);
         assert!(once.contains("trained once") && once.contains("not sure"), "{once}");
+    }
+    #[test]
+    fn runs_that_took_the_start_and_runs_that_are_missing_are_said() {
+        let mut partial = comparison((0.02, 0.005), 5);
+        (partial.runs[1].best_epoch, partial.runs[4].best_epoch) = (0, 0);
+        let text = |comparison: &Comparison| compared(comparison, (512, 128)).join(" ");
+        assert!(text(&partial).contains(
+            "best epochs, run by run: 4, 0, 4, 4, 0. In 2 of 5 runs no epoch beat the start: there the head is its own starting components."
+        ));
+        assert!(!text(&partial).contains("interrupted"));
+        partial.runs.truncate(2);
+        assert!(text(&partial).contains("was interrupted: it has 2 of 5 trainings"));
+        assert!(text(&partial).contains("In 1 of 2 runs no epoch"));
     }
 }

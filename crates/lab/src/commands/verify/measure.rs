@@ -19,12 +19,13 @@ pub(super) const VAL_FAR: f64 = 0.001;
 pub struct Measured {
     /// The detector and the embedder.
     pub name: String,
-    /// Pairs in which no face was found, or a picture could not be read: they count as errors.
+    /// Pairs without a score, because no face was found, a picture could not be read, or nothing was left of a vector without the
+    /// mean: they count as errors.
     pub missed: Missed,
+    /// LFW's accuracy, as it is published: thresholds from its grid, on the other folds.
+    pub accuracy_on_grid: Result<Accuracy, String>,
     /// Thresholds from the scores of the other folds.
     pub accuracy: Result<Accuracy, String>,
-    /// Thresholds from LFW's grid on the other folds.
-    pub accuracy_on_grid: Result<Accuracy, String>,
     /// With the threshold chosen on all pairs: flattering.
     pub best: BestAccuracy,
     /// Validation rate.
@@ -53,8 +54,8 @@ pub fn measure(name: &str, pairs: &Pairs) -> Result<Measured, MetricError> {
     Ok(Measured {
         name: name.to_owned(),
         missed: pairs.missed(),
-        accuracy: pairs.accuracy(ThresholdPolicy::Scores).map_err(refused),
         accuracy_on_grid: pairs.accuracy(ThresholdPolicy::LfwGrid(Scale::Cosine)).map_err(refused),
+        accuracy: pairs.accuracy(ThresholdPolicy::Scores).map_err(refused),
         best: pairs.best_accuracy(ThresholdPolicy::Scores)?,
         val: pairs.val_at_far(VAL_FAR, Scale::Cosine).map_err(refused),
         tar: FARS.iter().map(tar).collect(),

@@ -36,7 +36,8 @@ pub(super) fn page(
     }
     page.text(
         "Over the folds: the threshold for each fold comes from the others. Over all pairs: rates with their 95 % interval (Clopper and \
-         Pearson), and the score above which a pair is accepted.",
+         Pearson), and the score above which a pair is accepted. A pair has no score when a face was missed, or when nothing is left of a \
+         vector without the mean.",
     );
     let methods = || results.methods.iter().zip(pairs);
     let roc = methods().map(|(method, pairs)| {
@@ -77,7 +78,7 @@ fn worst((data, lines): (&Path, &[Line<'_>]), pairs: &Pairs, same: bool) -> Vec<
     of_kind.sort_by(|(a, _), (b, _)| key(a.score).total_cmp(&key(b.score)));
     let picture = |file: &String| Picture::read(&data.join(file), file);
     let mistake = |(pair, (_, line)): &(&crate::metrics::verification::Pair, &Line<'_>)| {
-        let title = pair.score.map_or_else(|| "a face missed".to_owned(), |score| format!("score {score:.3}"));
+        let title = pair.score.map_or_else(|| "no score".to_owned(), |score| format!("score {score:.3}"));
         Mistake::new(&title, [&line.first, &line.second].into_iter().map(picture).collect())
     };
     of_kind.iter().take(WORST).map(mistake).collect()

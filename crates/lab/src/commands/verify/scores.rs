@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::anyhow;
+
 use crate::dataset::LocatedPair;
 use crate::faces::{Outcome, cosine};
 use crate::metrics::MetricError;
@@ -9,6 +11,9 @@ use crate::metrics::verification::{Pair, Pairs};
 
 /// A pair with its fold.
 pub(super) type Line<'a> = (usize, &'a LocatedPair);
+
+/// Squared lengths below this are what rounding leaves of a vector without the mean when both are the same: it has no direction.
+const NOTHING: f64 = 1e-14;
 
 /// The vectors of both pictures; `None` when one has none.
 type Both<'a> = Option<(&'a [f32], &'a [f32])>;
@@ -20,11 +25,26 @@ pub(super) fn files(lines: &[Line<'_>]) -> Vec<String> {
 }
 
 /// The cosines of the pairs. With `subtract_mean` those of what is left when, for each fold that is tried, the mean of the other folds'
-/// vectors is subtracted.
+/// vectors is subtracted; a pair has no score then when nothing is left of one of its vectors.
 ///
 /// # Errors
-/// As [`Pairs::new`].
+/// As [`Pairs::new`]; a pair is named by its line of the list and its pictures.
 pub(super) fn score(
+    lines: &[Line<'_>],
+    (files, outcomes): (&[String], &[Outcome]),
+    subtract_mean: bool,
+) -> anyhow::Result<Pairs> {
+    let at = |error: MetricError| match error {
+        MetricError::NotFinite { index, score, .. } if index < lines.len() => {
+            let LocatedPair { first, second, line, .. } = lines[index].1;
+            anyhow!("line {line} of the list, {first} and {second}: the score is {score}, which is no finite number")
+        }
+        error => error.into(),
+    };
+    scored(lines, (files, outcomes), subtract_mean).map_err(at)
+}
+
+fn scored(
     lines: &[Line<'_>],
     (files, outcomes): (&[String], &[Outcome]),
     subtract_mean: bool,
@@ -51,7 +71,7 @@ pub(super) fn score(
     let means: BTreeMap<usize, Vec<f64>> = folds.into_iter().map(mean_without).collect();
     Pairs::fitted(plain, |index, fold| {
         let (first, second) = both[index]?;
-        Some(centred_cosine(first, second, &means[&fold]))
+        centred_cosine(first, second, &means[&fold])
     })
 }
 
@@ -69,29 +89,59 @@ fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f64> {
 }
 
 /// The cosine of what is left of two vectors without `mean`. (The distance of the two would not change by it, their angle does.)
-fn centred_cosine(first: &[f32], second: &[f32], mean: &[f64]) -> f64 {
+/// None when nothing is left of one of them.
+fn centred_cosine(first: &[f32], second: &[f32], mean: &[f64]) -> Option<f64> {
     let centred = |vector: &[f32]| -> Vec<f64> {
         let mean = mean.iter().copied().chain(std::iter::repeat(0.0));
         vector.iter().zip(mean).map(|(value, mean)| f64::from(*value) - mean).collect()
     };
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let (first, second) = (centred(first), centred(second));
-    dot(&first, &second) / (dot(&first, &first) * dot(&second, &second)).sqrt()
+    let squared = [dot(&first, &first), dot(&second, &second)];
+    let directed = !squared.iter().any(|squared| *squared < NOTHING);
+    directed.then(|| dot(&first, &second) / (squared[0] * squared[1]).sqrt())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Line, files, score};
     use crate::dataset::LocatedPair;
-    use crate::faces::Outcome;
+    use crate::faces::{Outcome, Worth};
 
     fn pair(first: &str, second: &str, same: bool) -> LocatedPair {
         LocatedPair { first: first.to_owned(), second: second.to_owned(), same, line: 0 }
     }
 
+    #[test]
+    fn a_vector_of_which_the_mean_leaves_nothing_gives_no_score() {
+        // All that the other fold has is the vector of `a`.
+        let pairs = [
+            (0, pair("a", "b", true)),
+            (0, pair("b", "c", false)),
+            (1, pair("a", "a", true)),
+            (1, pair("a", "d", false)),
+        ];
+        let found = scores(&pairs, &[Some([1.0, 0.0]), Some([0.0, 1.0]), Some([0.6, 0.8]), None], true);
+        let known: Vec<bool> = found.iter().map(Option::is_some).collect();
+        assert_eq!(known, [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_is_named_by_its_line_and_pictures() {
+        let mut pairs = [(0, pair("a.jpg", "b.jpg", true)), (1, pair("a.jpg", "c.jpg", false))];
+        (pairs[0].1.line, pairs[1].1.line) = (2, 7);
+        let lines: Vec<Line<'_>> = pairs.iter().map(|(fold, pair)| (*fold, pair)).collect();
+        let outcomes = [1.0, 1.0, f32::NAN].map(|value| Outcome::Vector(vec![value], Worth::default()));
+        let error = |subtract| score(&lines, (&files(&lines), &outcomes), subtract).unwrap_err().to_string();
+        assert_eq!(error(false), "line 7 of the list, a.jpg and c.jpg: the score is NaN, which is no finite number");
+        assert!(error(true).starts_with("line 2 of the list, a.jpg and b.jpg: the score is NaN"), "{}", error(true));
+    }
+
     fn scores(pairs: &[(usize, LocatedPair)], vectors: &[Option<[f32; 2]>], subtract_mean: bool) -> Vec<Option<f64>> {
         let lines: Vec<Line<'_>> = pairs.iter().map(|(fold, pair)| (*fold, pair)).collect();
-        let outcome = |vector: &Option<[f32; 2]>| vector.map_or(Outcome::NoFace, |v| Outcome::Vector(v.to_vec()));
+        let outcome = |vector: &Option<[f32; 2]>| {
+            vector.map_or(Outcome::NoFace, |v| Outcome::Vector(v.to_vec(), Worth::default()))
+        };
         let outcomes: Vec<Outcome> = vectors.iter().map(outcome).collect();
         let pairs = score(&lines, (&files(&lines), &outcomes), subtract_mean).unwrap();
         pairs.pairs().iter().map(|pair| pair.score).collect()

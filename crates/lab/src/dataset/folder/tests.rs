@@ -18,8 +18,6 @@ fn classes_and_pictures_in_the_order_of_torchvision() {
     }
     let dataset = Dataset::open(scratch.path()).unwrap();
     assert_eq!(dataset.classes(), ["Zoe", "anna", "zoe"]);
-    assert_eq!(dataset.class_index("anna"), Some(1));
-    assert_eq!(dataset.class_index("Anna"), None);
     assert_eq!(
         files(&dataset),
         [
@@ -93,16 +91,12 @@ fn links_are_followed_but_not_in_circles() {
 }
 
 #[test]
-fn people_with_one_picture_or_none_are_warned_about() {
+fn a_person_without_a_picture_keeps_the_class_index() {
     let scratch = Scratch::new();
-    scratch.picture("anna/1.jpg").picture("ben/1.jpg").picture("ben/2.jpg").file("cleo/notes.txt", b"nothing");
-    let mut dataset = Dataset::open(scratch.path()).unwrap();
-    assert_eq!(dataset.warnings(), [Warning::OnePicture("anna".into()), Warning::NoPicture("cleo".into())]);
-    assert_eq!(dataset.class_index("cleo"), Some(2), "an empty class keeps its index");
-    dataset.refuse(&[("ben/2.jpg".into(), "truncated".into()), ("unknown.jpg".into(), "x".into())]);
-    assert_eq!(files(&dataset), [("anna/1.jpg", 0), ("ben/1.jpg", 1)]);
-    assert_eq!(dataset.skipped().last().unwrap().to_string(), "ben/2.jpg: refused: truncated");
-    assert_eq!(dataset.warnings().len(), 3);
+    scratch.picture("anna/1.jpg").file("ben/notes.txt", b"nothing").picture("cleo/1.jpg");
+    let dataset = Dataset::open(scratch.path()).unwrap();
+    assert_eq!((dataset.classes()[1].as_str(), dataset.counts()), ("ben", vec![1, 0, 1]));
+    assert_eq!(files(&dataset), [("anna/1.jpg", 0), ("cleo/1.jpg", 2)]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! One threshold after the other.
 
-use super::{Basis, Options, STRANGERS, View};
+use super::{Basis, Options, Own, STRANGERS, View};
 use crate::metrics::error::MetricError;
-use crate::metrics::rate::{Allowance, Evidence, allowance};
+use crate::metrics::rate::allowance;
 
 /// Thresholds are written in thousandths.
 const STEPS: f64 = 1000.0;
@@ -15,6 +15,12 @@ const TOO_NEAR: f64 = 1e-6;
 pub(super) struct Choice {
     pub(super) value: f64,
     pub(super) basis: Basis,
+}
+
+impl Choice {
+    fn given(value: f64) -> Self {
+        Self { value, basis: Basis::Given }
+    }
 }
 
 /// The least thousandth that `score` does not reach.
@@ -36,11 +42,13 @@ fn measured(value: f64, low: f64, high: f64) -> Choice {
     Choice { value: bounded, basis: if bounded == value { Basis::Measured } else { Basis::Bounded } }
 }
 
-/// From the strangers' best scores. It may lie above the plausible range: capping it would break the rate.
-pub(super) fn accept(strangers: &[f64], options: &Options) -> Result<(Choice, Evidence), MetricError> {
-    let Allowance { errors, evidence } = allowance(options.false_accept_rate, strangers.len(), STRANGERS)?;
-    let value = least(strangers.iter().copied(), errors).ok_or(MetricError::Nothing(STRANGERS))?;
-    Ok((measured(value, options.plausible[0], f64::INFINITY), evidence))
+/// From the strangers' best scores, unless that is below the `own` that stays. It may lie above the plausible range: capping
+/// it would break the rate.
+pub(super) fn accept(strangers: &[f64], own: Option<Own>, options: &Options) -> Result<Choice, MetricError> {
+    let allowed = allowance(options.false_accept_rate, strangers.len(), STRANGERS)?;
+    let value = least(strangers.iter().copied(), allowed.errors).ok_or(MetricError::Nothing(STRANGERS))?;
+    let given = own.map(|own| own.accept).filter(|own| value < *own);
+    Ok(given.map_or_else(|| measured(value, options.plausible[0], f64::INFINITY), Choice::given))
 }
 
 /// From the strangers' best scores, between the bottom of the plausible range and `accept`.
@@ -63,20 +71,24 @@ pub(super) fn margin(views: &[View], accept: f64, options: &Options) -> Choice {
     });
     let visits = views.iter().filter(|view| view.own.is_some()).count();
     let passing = allowance(options.false_accept_rate, visits, "visits").map_or(0, |allowed| allowed.errors);
-    let given = Choice { value: options.least_margin, basis: Basis::Given };
     let [low, high] = options.plausible;
     least(leads, passing)
         .filter(|value| *value > options.least_margin)
-        .map_or(given, |value| measured(value, options.least_margin, high - low))
+        .map_or(Choice::given(options.least_margin), |value| measured(value, options.least_margin, high - low))
 }
 
-/// From the best score of each visit with a visit of somebody else, at least `accept`.
-pub(super) fn cluster(nearest: &[f64], accept: f64, options: &Options) -> Choice {
-    let high = options.plausible[1].max(accept);
-    let lead = accept + options.cluster_lead.max(0.0);
-    let given = Choice { value: ((lead * STEPS).round() / STEPS).clamp(accept, high), basis: Basis::Given };
-    let Ok(allowed) = allowance(options.false_accept_rate, nearest.len(), "visits") else { return given };
-    least(nearest.iter().copied(), allowed.errors).map_or(given, |value| measured(value, accept, high))
+/// From the best score of each visit with a visit of somebody else, at least `accept` and the `own` that stays.
+pub(super) fn cluster(
+    nearest: &[f64],
+    accept: f64,
+    own: Option<Own>,
+    options: &Options,
+) -> Result<Choice, MetricError> {
+    let what = "visits to compare with somebody else's";
+    let allowed = allowance(options.false_accept_rate, nearest.len(), what)?;
+    let value = least(nearest.iter().copied(), allowed.errors).ok_or(MetricError::Nothing(what))?;
+    let given = own.map(|own| own.cluster).filter(|own| value.max(accept) < *own);
+    Ok(given.map_or_else(|| measured(value, accept, options.plausible[1].max(accept)), Choice::given))
 }
 
 #[cfg(test)]

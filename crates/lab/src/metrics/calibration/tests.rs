@@ -1,23 +1,18 @@
 use proptest::prelude::*;
 
-use super::{Basis, Options, Template, Visit, Warning, calibrate, template_warnings};
+use super::{Basis, Options, Own, Template, Visit, Warning, calibrate, template_warnings};
 use crate::metrics::MetricError;
 use crate::metrics::rate::Evidence;
 
-const OPTIONS: Options = Options {
-    false_accept_rate: 0.1,
-    ambiguous_rate: 0.3,
-    plausible: [0.3, 0.9],
-    least_margin: 0.05,
-    cluster_lead: 0.05,
-};
+const OPTIONS: Options =
+    Options { false_accept_rate: 0.1, ambiguous_rate: 0.3, plausible: [0.3, 0.9], least_margin: 0.05, own: None };
 
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("person {i}")).collect()
 }
 
 fn visit(person: Option<usize>, scores: &[f64]) -> Visit {
-    Visit { person, scores: scores.iter().copied().map(Some).collect(), nearest_other_visit: None }
+    Visit { person, scores: scores.iter().copied().map(Some).collect(), nearest_other_visit: Some(0.2) }
 }
 
 /// Ten visits of three people; as strangers they score .60 .50 .45 .40 .35 .32 .31 .2 .1 0.
@@ -43,18 +38,65 @@ fn thresholds_by_hand() {
     // One of ten may pass: just above the second highest, .50. Three may be ambiguous: just above the fourth, .40.
     assert_eq!((t.accept, t.unknown), (0.501, 0.401));
     assert_eq!((result.bases.accept, result.bases.unknown), (Basis::Measured, Basis::Measured));
-    // Nobody was beaten, no visit was compared with another.
+    // Nobody was beaten, no visit is like one of somebody else.
     assert_eq!((t.margin, result.bases.margin), (0.05, Basis::Given));
-    assert_eq!((t.cluster, result.bases.cluster), (0.551, Basis::Given));
+    assert_eq!((t.cluster, result.bases.cluster), (0.501, Basis::Bounded));
     assert_eq!(result.evidence, Evidence::Weak);
     assert_eq!((result.false_accepts.events, result.false_accepts.trials), (1, 10));
     assert!((result.false_accepts.high - 0.445_016).abs() < 1e-6);
+    // Three people and the stranger.
+    assert_eq!((result.false_accept_people.events, result.false_accept_people.trials), (1, 4));
     // .9 .8 .7 .9 .8 .52 .9 of nine.
     assert_eq!((result.true_accepts.events, result.true_accepts.trials), (7, 9));
     let known = [result.known.right, result.known.wrong, result.known.ambiguous, result.known.unknown];
     assert_eq!(known.map(|p| p.events), [7, 0, 1, 1]);
     let strangers = [result.strangers.named, result.strangers.ambiguous, result.strangers.unknown];
     assert_eq!(strangers.map(|p| p.events), [1, 2, 7]);
+}
+
+#[test]
+fn too_few_people_do_not_lower_the_embedder_s_own() {
+    let own = |accept, cluster| Options { own: Some(Own { accept, cluster }), ..OPTIONS };
+    let at = |people: usize, options| {
+        let mut visits = ten();
+        // Each more a stranger of the least score.
+        visits.extend((4..people).map(|_| visit(None, &[0.0, -0.1, -0.2])));
+        calibrate(&names(3), &visits, &options).unwrap()
+    };
+    // Four people cannot show a tenth: what the scores ask for, .501, is taken only where it is the higher one.
+    let few = at(4, own(0.6, 0.65));
+    assert_eq!((few.thresholds.accept, few.bases.accept), (0.6, Basis::Given));
+    assert_eq!((few.thresholds.cluster, few.bases.cluster), (0.65, Basis::Given));
+    assert_eq!((few.thresholds.unknown, few.bases.unknown), (0.401, Basis::Measured));
+    assert_eq!((few.false_accept_people.events, few.options.people_needed()), (1, 10));
+    let strict = at(4, own(0.4, 0.45));
+    assert_eq!((strict.thresholds.accept, strict.bases.accept), (0.501, Basis::Measured));
+    assert_eq!((strict.thresholds.cluster, strict.bases.cluster), (0.501, Basis::Bounded));
+    assert_eq!(at(9, own(0.6, 0.65)).bases.accept, Basis::Given);
+    // Ten can, whichever way: the second highest of 16 scores is .50.
+    let enough = at(10, own(0.6, 0.65));
+    assert_eq!((enough.thresholds.accept, enough.bases.accept), (0.501, Basis::Measured));
+    assert_eq!((enough.thresholds.cluster, enough.bases.cluster), (0.501, Basis::Bounded));
+    assert_eq!((enough.false_accepts.events, enough.false_accepts.trials), (1, 16));
+    let needed = |rate| Options { false_accept_rate: rate, ..OPTIONS }.people_needed();
+    assert_eq!([0.001, 0.003, 0.01, 0.29].map(needed), [1000, 334, 100, 4]);
+}
+
+/// Twelve false accepts are sound where they are of ten people or more, not where one person has them.
+#[test]
+fn visits_of_one_person_are_no_evidence() {
+    let at = |person: fn(usize) -> usize| {
+        let visits = (0..120).map(|index| {
+            let mut scores = vec![if index < 12 { 0.6 } else { 0.1 }; 40];
+            scores[person(index)] = 0.9;
+            visit(Some(person(index)), &scores)
+        });
+        calibrate(&names(40), &visits.collect::<Vec<_>>(), &Options { false_accept_rate: 0.11, ..OPTIONS }).unwrap()
+    };
+    let (spread, one) = (at(|index| index % 40), at(|index| if index < 12 { 0 } else { 1 + index % 39 }));
+    let people = |calibration: &super::Calibration| calibration.false_accept_people.events;
+    assert_eq!((spread.false_accepts.events, people(&spread), spread.evidence), (12, 12, Evidence::Sound));
+    assert_eq!((one.false_accepts.events, people(&one), one.evidence), (12, 1, Evidence::Weak));
 }
 
 #[test]
@@ -100,6 +142,18 @@ fn cluster_comes_from_visits_of_different_people() {
     }
     let result = calibrate(&names(3), &visits, &OPTIONS).unwrap();
     assert_eq!((result.thresholds.cluster, result.bases.cluster), (0.501, Basis::Bounded));
+    for visit in &mut visits {
+        visit.nearest_other_visit = Some(0.95);
+    }
+    let result = calibrate(&names(3), &visits, &OPTIONS).unwrap();
+    assert_eq!((result.thresholds.cluster, result.bases.cluster), (0.9, Basis::Bounded));
+    let told = result.warnings[0].to_string();
+    assert!(told.starts_with("cluster = 0.900 is the highest") && told.contains("10 of 10 visits"), "{told}");
+    for visit in &mut visits {
+        visit.nearest_other_visit = None;
+    }
+    let error = calibrate(&names(3), &visits, &OPTIONS).unwrap_err().to_string();
+    assert_eq!(error, "there is no visits to compare with somebody else's");
 }
 
 #[test]

@@ -20,6 +20,15 @@ pub enum Warning {
         /// The manifest's range.
         plausible: [f64; 2],
     },
+    /// `cluster` would have to lie above what the embedder's manifest allows: more visits join than were asked for.
+    ClusterCapped {
+        /// The value chosen, the highest.
+        cluster: f64,
+        /// Visits that would join a visit of somebody else at it.
+        joins: usize,
+        /// Of so many.
+        visits: usize,
+    },
     /// Visits of one of the two come near the other: they reach `accept` there, or the own score is not ahead by
     /// `margin`.
     LookAlikes {
@@ -65,6 +74,13 @@ impl fmt::Display for Warning {
                     "accept = {accept:.3} is outside the {low} to {high} of this embedder: ask for a larger rate, or "
                 )?;
                 write!(f, "look at the look-alikes")
+            }
+            Self::ClusterCapped { cluster, joins, visits } => {
+                write!(
+                    f,
+                    "cluster = {cluster:.3} is the highest that this embedder takes, and at it {joins} of {visits} visits "
+                )?;
+                write!(f, "still join one of somebody else, more than asked for: look at the look-alikes")
             }
             Self::LookAlikes { a, b, visits, highest } => {
                 let visits = if *visits == 1 { "a visit".to_owned() } else { format!("{visits} visits") };

@@ -1,5 +1,7 @@
 //! Seeded splits of a data set into gallery, mated and non-mated probes.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::error::MetricError;
@@ -52,6 +54,13 @@ pub fn splits(pictures: &[usize], rule: SplitRule, count: usize) -> Result<Vec<S
     }
     // Seeds that follow each other make unrelated sequences: fastrand mixes them.
     (0..count as u64).map(|step| split(pictures, rule, rule.seed.wrapping_add(step))).collect()
+}
+
+/// Pictures of strangers that every one of the splits has: what one of these strangers decides is the same in all.
+#[must_use]
+pub fn always_strangers(splits: &[Split]) -> usize {
+    let of = |split: &Split| -> BTreeSet<Sample> { split.non_mated.iter().copied().collect() };
+    splits.iter().map(of).reduce(|all, one| &all & &one).map_or(0, |all| all.len())
 }
 
 fn split(pictures: &[usize], rule: SplitRule, seed: u64) -> Result<Split, MetricError> {

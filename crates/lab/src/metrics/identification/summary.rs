@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Searches;
+use super::{OpenSetPoint, Searches};
 use crate::metrics::error::MetricError;
 use crate::metrics::rate::Evidence;
-use crate::metrics::statistics::Spread;
+use crate::metrics::statistics::{Proportion, Spread};
 
 /// DIR at one FPIR over all splits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,16 +27,39 @@ pub enum Measured {
         evidence: Evidence,
         /// DIR over the splits (sample standard deviation).
         dir: Spread,
+        /// Between the least low end and the greatest high end of its 95 % interval in any split.
+        dir_interval: Ends,
         /// FPIR that came out, over the splits.
         fpir: Spread,
+        /// As that of DIR.
+        fpir_interval: Ends,
         /// The thresholds, where every split has one.
         threshold: Option<Spread>,
     },
     /// A split has too few.
     Refused {
-        /// The reason, with the smallest FPIR that can be asked.
+        /// The reason, with the smallest FPIR that these data can show.
         reason: String,
     },
+}
+
+/// The ends of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ends {
+    /// The lower one.
+    pub low: f64,
+    /// The upper one.
+    pub high: f64,
+}
+
+impl Ends {
+    /// Around the intervals of all.
+    fn around(shares: impl Iterator<Item = Proportion>) -> Self {
+        shares.fold(Self { low: 1.0, high: 0.0 }, |ends, share| Self {
+            low: ends.low.min(share.low),
+            high: ends.high.max(share.high),
+        })
+    }
 }
 
 /// The figures of several splits. They share people and pictures, so the standard error is the spread of the draw, not
@@ -94,13 +117,20 @@ fn at_fpir(splits: &[Searches], asked: f64) -> Result<AtFpir, MetricError> {
         Err(error @ MetricError::RateTooSmall { .. }) => Measured::Refused { reason: error.to_string() },
         Err(error) => return Err(error),
         Ok(points) => {
-            let rates = |of: fn(&super::OpenSetPoint) -> f64| points.iter().map(of).collect::<Vec<f64>>();
+            let figure = |of: fn(&OpenSetPoint) -> Proportion| -> Result<(Spread, Ends), MetricError> {
+                let rates: Vec<f64> = points.iter().map(|point| of(point).rate).collect();
+                Ok((spread(&rates)?, Ends::around(points.iter().map(of))))
+            };
+            let ((dir, dir_interval), (fpir, fpir_interval)) =
+                (figure(|point| point.dir)?, figure(|point| point.fpir)?);
             let thresholds: Option<Vec<f64>> = points.iter().map(|point| point.threshold).collect();
             let weak = points.iter().any(|point| point.evidence == Evidence::Weak);
             Measured::Shown {
                 evidence: if weak { Evidence::Weak } else { Evidence::Sound },
-                dir: spread(&rates(|point| point.dir.rate))?,
-                fpir: spread(&rates(|point| point.fpir.rate))?,
+                dir,
+                dir_interval,
+                fpir,
+                fpir_interval,
                 threshold: thresholds.and_then(|thresholds| Spread::of_sample(&thresholds)),
             }
         }

@@ -2,18 +2,30 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Candidate, Measured, Sample, Search, Searches, SplitRule, splits, summarise};
+use super::{Candidate, Measured, Sample, Search, Searches, SplitRule, always_strangers, splits, summarise};
 use crate::metrics::MetricError;
 use crate::metrics::rate::Evidence;
+use crate::metrics::statistics::Proportion;
 
 fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-12, "{a} is not {b}");
 }
 
+/// A search of templates of these people.
+fn of_templates(mate: Option<usize>, row: &[f64], owners: &[usize]) -> Search {
+    let candidates = owners.iter().zip(row).map(|(person, score)| Candidate { person: *person, score: *score });
+    Search { mate, candidates: Some(candidates.collect()) }
+}
+
 /// A search of a gallery of people 0, 1, 2, … with one template each.
 fn search(mate: Option<usize>, row: &[f64]) -> Search {
     let owners: Vec<usize> = (0..row.len()).collect();
-    Search::from_row(mate, row, &owners).unwrap()
+    of_templates(mate, row, &owners)
+}
+
+/// The rates of rank 1 to `last`.
+fn ranks(searches: &Searches, last: usize) -> Vec<f64> {
+    (1..=last).map(|rank| searches.rank(rank).unwrap().rate).collect()
 }
 
 /// Four mated and four non-mated probes of three people.
@@ -36,7 +48,7 @@ fn ranks_by_hand() {
     assert_eq!((searches.mated(), searches.non_mated(), searches.missed()), (4, 4, (0, 0)));
     // First, first, second, and last of a tie of three.
     assert_eq!(searches.ranks, [Some(1), Some(1), Some(2), Some(3)]);
-    assert_eq!(searches.cmc(4).unwrap(), [0.5, 0.75, 1.0, 1.0]);
+    assert_eq!(ranks(&searches, 4), [0.5, 0.75, 1.0, 1.0]);
 }
 
 #[test]
@@ -48,7 +60,8 @@ fn dir_at_fpir_by_hand() {
     assert_eq!((point.threshold, point.evidence), (Some(0.55), Evidence::Weak));
     assert_eq!((point.dir.events, point.dir.trials, point.fpir.events, point.fpir.trials), (2, 4, 1, 4));
     let error = searches.dir_at_fpir(0.1).unwrap_err().to_string();
-    let text = "a rate of 0.1 cannot be measured with 4 non-mated probes: the smallest that can be asked is 0.25";
+    let text =
+        "a rate of 0.1 cannot be measured with 4 non-mated probes: the smallest that these data can show is 0.25";
     assert_eq!(error, text);
     let curve: Vec<_> = searches.curve().iter().map(|p| (p.threshold, p.fpir, p.fnir)).collect();
     let by_hand = [
@@ -66,16 +79,13 @@ fn dir_at_fpir_by_hand() {
 #[test]
 fn a_person_scores_as_their_best_template() {
     let owners = [0, 1, 0, 1];
-    let searches = [
-        Search::from_row(Some(0), &[0.1, 0.5, 0.6, 0.2], &owners).unwrap(),
-        Search::from_row(None, &[0.1, 0.4, 0.3, 0.2], &owners).unwrap(),
-    ];
+    let searches =
+        [of_templates(Some(0), &[0.1, 0.5, 0.6, 0.2], &owners), of_templates(None, &[0.1, 0.4, 0.3, 0.2], &owners)];
     let searches = Searches::new(&searches, 2).unwrap();
     assert_eq!(
         (searches.ranks.as_slice(), searches.right.as_slice(), searches.alarms.as_slice()),
         ([Some(1)].as_slice(), [0.6].as_slice(), [0.4].as_slice())
     );
-    assert!(matches!(Search::from_row(None, &[0.1], &owners), Err(MetricError::Length { found: 1, expected: 4, .. })));
 }
 
 #[test]
@@ -103,7 +113,7 @@ fn lists_of_the_best_only() {
         Search { mate: None, candidates: list(&[(7, 0.2)]) },
     ];
     let searches = Searches::new(&searches, 10).unwrap();
-    assert_eq!(searches.cmc(2).unwrap(), [0.5, 0.5]);
+    assert_eq!(ranks(&searches, 2), [0.5, 0.5]);
     assert_eq!(searches.rank(3), Err(MetricError::ListTooShort { rank: 3, kept: 2, gallery: 10 }));
 }
 
@@ -130,8 +140,15 @@ fn summary_over_splits_by_hand() {
     near(summary.rank_1.sem, 0.125);
     near(summary.rank_5.mean, 1.0);
     assert!(matches!(&summary.dir[0].measured, Measured::Refused { reason } if reason.contains("0.25")));
-    let Measured::Shown { evidence, dir, fpir, threshold } = &summary.dir[1].measured else { panic!("refused") };
+    let Measured::Shown { evidence, dir, dir_interval, fpir, fpir_interval, threshold } = &summary.dir[1].measured
+    else {
+        panic!("refused")
+    };
     assert_eq!((*evidence, dir.mean, fpir.mean, threshold.unwrap().mean), (Evidence::Weak, 0.625, 0.25, 0.55));
+    // Two and three of four; one of four in both.
+    let (two, three, one) = (Proportion::of(2, 4), Proportion::of(3, 4), Proportion::of(1, 4));
+    assert_eq!((dir_interval.low, dir_interval.high), (two.low, three.high));
+    assert_eq!((fpir_interval.low, fpir_interval.high), (one.low, one.high));
     assert_eq!((summary.mated.as_slice(), summary.non_mated.as_slice()), ([4, 4].as_slice(), [4, 4].as_slice()));
     assert!(matches!(summarise(&[first], &[0.25]), Err(MetricError::TooFew { .. })));
 }
@@ -148,6 +165,10 @@ fn splits_of_lfw_kind() {
     }
     let galleries: BTreeSet<&[Sample]> = drawn.iter().map(|split| split.gallery.as_slice()).collect();
     assert!(galleries.len() > 3);
+    // Those with one picture are the strangers of every split; with others kept out, of every draw other ones.
+    assert_eq!(always_strangers(&drawn), 2);
+    let several = splits(&[2; 8], SplitRule { kept_out: 0.5, ..rule }, 10).unwrap();
+    assert_eq!((several[0].non_mated.len(), always_strangers(&several), always_strangers(&[])), (8, 0, 0));
     let nobody = splits(&[1, 1], rule, 1).unwrap_err().to_string();
     assert!(nobody.contains("could be enrolled"), "{nobody}");
     let no_stranger = splits(&[2, 2], rule, 1).unwrap_err().to_string();
@@ -177,7 +198,7 @@ proptest! {
             prop_assert!(step[1].fpir >= step[0].fpir && step[1].fnir <= step[0].fnir);
             prop_assert!(step[0].threshold.is_none_or(|t| step[1].threshold.unwrap() < t));
         }
-        let cmc = searches.cmc(4).unwrap();
+        let cmc = ranks(&searches, 4);
         prop_assert!(cmc.windows(2).all(|step| step[1] >= step[0]));
         // Accepting everything, what is right is what is first.
         prop_assert!((1.0 - searches.curve().last().unwrap().fnir - cmc[0]).abs() < 1e-12);
@@ -195,7 +216,7 @@ proptest! {
         }
         let (a, b) = (Searches::new(&list, 4).unwrap(), Searches::new(&shuffled, 4).unwrap());
         prop_assert_eq!(a.curve(), b.curve());
-        prop_assert_eq!(a.cmc(4), b.cmc(4));
+        prop_assert_eq!(ranks(&a, 4), ranks(&b, 4));
         prop_assert_eq!(a.dir_at_fpir(0.5), b.dir_at_fpir(0.5));
     }
 

@@ -55,7 +55,6 @@ impl Pairs {
     }
 
     /// The DET curve: the same thresholds by their two errors.
-    /// [`normal_deviate`](crate::metrics::statistics::normal_deviate) gives its axes.
     #[must_use]
     pub fn det(&self) -> Vec<DetPoint> {
         let points = self.roc().into_iter();

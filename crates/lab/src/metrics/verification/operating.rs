@@ -38,7 +38,7 @@ impl Pairs {
     /// highest score of a different pair.
     ///
     /// # Errors
-    /// [`MetricError::RateTooSmall`] below 1/n of the different pairs, which names the smallest that can be asked;
+    /// [`MetricError::RateTooSmall`] below 1/n of the different pairs, which names the smallest that these data can show;
     /// [`MetricError::NotARate`] outside (0, 1).
     pub fn tar_at_far(&self, asked: f64) -> Result<TarAtFar, MetricError> {
         let Allowance { errors, evidence } = allowance(asked, self.total.different, "different pairs")?;

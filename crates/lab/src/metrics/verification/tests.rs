@@ -136,7 +136,7 @@ fn tar_at_far_by_hand() {
     assert!((point.tar.low - 0.067_586).abs() < 1e-6 && (point.tar.high - 0.932_414).abs() < 1e-6);
     assert_eq!(pairs.tar_at_far(0.5).unwrap().evidence, Evidence::Sound);
     let error = pairs.tar_at_far(0.04).unwrap_err().to_string();
-    assert!(error.contains("the smallest that can be asked is 0.05"), "{error}");
+    assert!(error.contains("the smallest that these data can show is 0.05"), "{error}");
     let none = pairs.tar_at_false_accepts(0);
     assert_eq!((none.threshold, none.tar.rate, none.far.rate), (Some(0.95), 0.25, 0.0));
     // Never all of the different pairs.

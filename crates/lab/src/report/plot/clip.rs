@@ -8,12 +8,14 @@ const FAR: f64 = 1e3;
 
 type Point = (f64, f64);
 
-/// Values as lines between places on the axes. A value that is not a number ends a line; a line of one point is one
-/// that stands alone.
+/// Values as lines between places on the axes. A value that is not a number ends a line, and so does none at all on an axis that has no
+/// place for it: so many trials cannot tell it from a rate below one in all of them, and a line to the edge would claim the edge's rate.
+/// A line of one point is one that stands alone.
 pub(super) fn lines(points: &[Point], x: &Axis, y: &Axis) -> Vec<Vec<Point>> {
     let places = points.iter().map(|point| (x.scale.place(point.0), y.scale.place(point.1)));
     let places: Vec<Point> = places.collect();
-    let runs = places.split(|(x, y)| x.is_nan() || y.is_nan()).filter(|run| !run.is_empty());
+    let nowhere = |place: f64| place.is_nan() || place == f64::NEG_INFINITY;
+    let runs = places.split(|(x, y)| nowhere(*x) || nowhere(*y)).filter(|run| !run.is_empty());
     runs.flat_map(|run| cut(run, x, y)).map(|line| thin(line, x)).collect()
 }
 
@@ -102,7 +104,7 @@ fn thin(line: Vec<Point>, x: &Axis) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::{lines, steps};
-    use crate::report::plot::axis::Axis;
+    use crate::report::plot::axis::{Axis, Scale};
 
     fn unit() -> Axis {
         Axis::linear("", 0.0, 1.0, 5)
@@ -127,10 +129,16 @@ mod tests {
     }
 
     #[test]
-    fn no_error_at_all_lies_beyond_a_logarithmic_axis() {
-        let x = Axis::log("", 0.01, 1.0);
-        let cut = lines(&steps(&[(0.0, 0.5), (0.1, 0.75), (1.0, 1.0)]), &x, &unit());
-        assert_eq!(cut, [vec![(-2.0, 0.5), (-1.0, 0.5), (-1.0, 0.75), (0.0, 0.75), (0.0, 1.0)]]);
+    fn a_curve_begins_at_its_first_error_where_none_has_no_place() {
+        // One error of a hundred is the least that shows, and the axis begins below it.
+        let x = Axis::log("", 0.001, 1.0);
+        let cut = lines(&steps(&[(0.0, 0.5), (0.01, 0.75), (1.0, 1.0)]), &x, &unit());
+        assert_eq!(cut, [vec![(-2.0, 0.5), (-2.0, 0.75), (0.0, 0.75), (0.0, 1.0)]]);
+        let y = Axis::deviate("", 0.001, 0.4);
+        let cut = lines(&steps(&[(0.0, 0.3), (0.01, 0.2), (0.1, 0.0)]), &y, &y);
+        let place = |rate| Scale::Deviate.place(rate);
+        let line = [(0.01, 0.3), (0.01, 0.2), (0.1, 0.2)].map(|(far, frr)| (place(far), place(frr)));
+        assert_eq!(cut, [line.to_vec()]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn accepted(title: &str, curves: &[Curve], names: (&str, &str), marks: &[Mark]) 
         guide: None,
         size: SIZE,
     };
-    let about = "The higher, the better; the further to the left it stays high, the stricter.";
+    let about = "The higher, the better; the further to the left it stays high, the stricter. A curve begins at its first error.";
     let figure = plot.figure(title, about)?;
     Ok(if bottom > 0.0 { figure.note(&format!("The upright axis starts at {bottom}, not at 0.")) } else { figure })
 }
@@ -108,7 +108,9 @@ pub fn det(curves: &[Curve], marks: &[Mark]) -> Result<Figure, DrawError> {
     );
     let guide = Some(("both errors alike", axes.0.from.max(axes.1.from), axes.0.to.min(axes.1.to)));
     let plot = Plot { curves: sorted.iter().collect(), axes, marks, guide, size: SQUARE };
-    plot.figure("DET", "The closer to the lower left corner, the better. The axes are stretched by normal deviates.")
+    let about = "The closer to the lower left corner, the better. The axes are stretched by normal deviates. A curve ends where one of \
+                 the errors is none.";
+    plot.figure("DET", about)
 }
 
 /// A loss over the steps of a training.

@@ -1,4 +1,4 @@
-//! Scores of pairs of the same and of different people, one over the other.
+//! Scores of two groups, one over the other.
 
 use super::axis::{Axis, shown};
 use super::canvas::{self, Canvas, DrawError, Failure, fill, stroke};
@@ -9,28 +9,55 @@ use crate::report::figure::{Figure, Key};
 const SIZE: (u32, u32) = (760, 400);
 const BINS: usize = 60;
 
+/// What a histogram is called, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// Above it.
+    pub title: &'a str,
+    /// Below the title.
+    pub about: &'a str,
+    /// What the scores are.
+    pub score: &'a str,
+    /// What has them, as in `pairs`.
+    pub of: &'a str,
+}
+
+/// The scores of pairs of the same and of different people.
+///
+/// # Errors
+/// When the plotting library fails.
+pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure, DrawError> {
+    let words = Words {
+        title: "Scores of same and different",
+        about: "The less the two overlap, the better a threshold can part them.",
+        score: "score",
+        of: "pairs",
+    };
+    histogram(words, [("same", same), ("different", different)], marks)
+}
+
 /// How often each score comes up in either group, as a share of that group: the groups may differ in size. Scores that
 /// are not finite are left out and counted under the picture.
 ///
 /// # Errors
 /// When the plotting library fails.
-pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure, DrawError> {
-    let figure =
-        Figure::new("Scores of same and different", "The less the two overlap, the better a threshold can part them.");
+pub fn histogram(words: Words<'_>, groups: [(&str, &[f64]); 2], marks: &[Mark]) -> Result<Figure, DrawError> {
+    let [(name, same), (other, different)] = groups;
+    let figure = Figure::new(words.title, words.about);
     let all = || same.iter().chain(different).copied().filter(|score| shown(*score));
     let Some((low, high)) = all().map(|score| (score, score)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
         return Ok(figure);
     };
-    let x = Axis::linear("score", low, high, 8);
-    let groups = [Group::new("different", different, series(4), &x), Group::new("same", same, series(0), &x)];
+    let x = Axis::linear(words.score, low, high, 8);
+    let groups = [Group::new(other, different, series(4), &x), Group::new(name, same, series(0), &x)];
     let most = groups.iter().flat_map(|group| &group.shares).copied().fold(0.0, f64::max);
-    let y = Axis::linear("share of pairs", 0.0, most, 5);
-    let svg = canvas::draw(SIZE, "Scores of same and different", |canvas| {
+    let y = Axis::linear(&format!("share of {}", words.of), 0.0, most, 5);
+    let svg = canvas::draw(SIZE, words.title, |canvas| {
         let frame = Frame::new(canvas, SIZE, (&x, &y), marks)?;
         groups.iter().try_for_each(|group| group.area(canvas, &frame))?;
         groups.iter().try_for_each(|group| group.outline(&frame))
     })?;
-    let mut keys: Vec<Key> = groups.iter().rev().map(Group::key).collect();
+    let mut keys: Vec<Key> = groups.iter().rev().map(|group| group.key(words.of)).collect();
     keys.extend(frame::keys(marks, &x));
     let lost = same.len() + different.len() - all().count();
     let figure = figure.drawn(svg, keys);
@@ -41,8 +68,8 @@ pub fn scores(same: &[f64], different: &[f64], marks: &[Mark]) -> Result<Figure,
     })
 }
 
-struct Group {
-    name: &'static str,
+struct Group<'a> {
+    name: &'a str,
     count: usize,
     paint: Paint,
     /// Of each bin, from the left end of the axis to the right one.
@@ -50,8 +77,8 @@ struct Group {
     ends: (f64, f64),
 }
 
-impl Group {
-    fn new(name: &'static str, scores: &[f64], paint: Paint, x: &Axis) -> Self {
+impl<'a> Group<'a> {
+    fn new(name: &'a str, scores: &[f64], paint: Paint, x: &Axis) -> Self {
         let mut bins = [0_u32; BINS];
         let finite = scores.iter().filter(|score| shown(**score));
         for score in finite {
@@ -89,8 +116,8 @@ impl Group {
         if corners.is_empty() { Ok(()) } else { frame.line(&corners, stroke(self.paint, 1.5)) }
     }
 
-    fn key(&self) -> Key {
-        Key::area(self.paint, self.name, &format!("pairs: {}", self.count))
+    fn key(&self, of: &str) -> Key {
+        Key::area(self.paint, self.name, &format!("{of}: {}", self.count))
     }
 }
 

@@ -220,16 +220,20 @@ fn settings_outside_their_range_are_named() {
         (EmbeddingConfig { margin: 0.0, ..small() }, "margin"),
         (EmbeddingConfig { margin: f64::NAN, ..small() }, "margin"),
         (EmbeddingConfig { people: 1, ..small() }, "people"),
-        (EmbeddingConfig { images: 1, ..small() }, "people"),
+        (EmbeddingConfig { images: 1, ..small() }, "images"),
         (EmbeddingConfig { held_out: 1.0, ..small() }, "held_out"),
         (EmbeddingConfig { held_out: f64::NAN, ..small() }, "held_out"),
         (EmbeddingConfig { false_accept_rate: 0.0, ..small() }, "false_accept_rate"),
         (EmbeddingConfig { dropout: 1.0, ..small() }, "dropout"),
         (EmbeddingConfig { dimension: 0, ..small() }, "dimension"),
-        (EmbeddingConfig { hidden: Some(0), ..small() }, "dimension"),
+        (EmbeddingConfig { hidden: Some(0), ..small() }, "hidden"),
+        (EmbeddingConfig { people: usize::MAX, images: usize::MAX, ..small() }, "people"),
         (EmbeddingConfig { learning_rate: 0.0, ..small() }, "learning_rate"),
+        (EmbeddingConfig { learning_rate: -1.0, ..small() }, "learning_rate"),
+        (EmbeddingConfig { learning_rate: f64::NAN, ..small() }, "learning_rate"),
+        (EmbeddingConfig { learning_rate: f64::INFINITY, ..small() }, "learning_rate"),
         (EmbeddingConfig { epochs: 0, ..small() }, "epochs"),
-        (EmbeddingConfig { patience: 0, ..small() }, "epochs"),
+        (EmbeddingConfig { patience: 0, ..small() }, "patience"),
     ] {
         let text = refused(&set, config);
         assert!(text.starts_with(&format!("`{key}`")), "{key}: {text}");
