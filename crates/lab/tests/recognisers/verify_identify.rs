@@ -1,41 +1,17 @@
 //! `sightline-lab verify` and `identify` on real pictures: the reference figures, methods side by side, and bad data.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
-#![allow(clippy::print_stdout, reason = "the figures are what one wants to see when it fails")]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use sightline_testkit::shared_or_skip;
 use sightline_vision::{RgbImage, Subsampling, encode_rgb};
 use tempfile::TempDir;
 
+use super::{fails, read_json, succeeds};
+
 /// As few bytes as make a file count as a picture.
 const JPEG: &[u8] = b"\xFF\xD8\xFF\xE0\0\x10JFIF\0";
-
-fn lab(words: &[&str]) -> Output {
-    let library = sightline_testkit::onnxruntime().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-lab"));
-    command.args(words).arg("--no-cache").env("ORT_DYLIB_PATH", library).output().unwrap()
-}
-
-/// What was printed: the tables, and what stands beside them.
-fn succeeds(words: &[&str]) -> (String, String) {
-    let output = lab(words);
-    let beside = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{words:?}: {beside}");
-    (String::from_utf8(output.stdout).unwrap(), beside)
-}
-
-fn fails(words: &[&str]) -> String {
-    let output = lab(words);
-    assert_eq!(output.status.code(), Some(1), "{words:?}");
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -62,7 +38,7 @@ fn verify(shared: &Path, models: &[&str], own: &Value, golden: &Value) {
     words.extend(models);
     let (table, _) = succeeds(&words);
     assert!(table.contains("600 of the same person, 600 of different people, in 2 folds"), "{table}");
-    let results = &read(&results)["results"];
+    let results = &read_json(&results)["results"];
     assert_eq!(
         (&results["flip"], &results["subtract_mean"], &results["left_out"]),
         (&json!(false), &json!(false), &json!(0))
@@ -92,7 +68,7 @@ fn verify(shared: &Path, models: &[&str], own: &Value, golden: &Value) {
 #[test]
 fn both_pipelines_verify_as_the_reference_does() {
     let Some(shared) = shared_or_skip("commands::both_pipelines_verify_as_the_reference_does") else { return };
-    let golden = &read(&shared.join("golden/lfw-dev.json"))["pipelines"];
+    let golden = &read_json(&shared.join("golden/lfw-dev.json"))["pipelines"];
     let mtcnn = ["--detector", "mtcnn", "--min-face", "40", "--embedder", "facenet"];
     verify(&shared, &mtcnn, &golden["mtcnn+facenet"], &golden["mtcnn+facenet"]);
     // The reference compares dlib's vectors by their distance too. An embedder of the pipeline gives unit vectors, so cosines are compared
@@ -151,7 +127,7 @@ fn verify_puts_methods_side_by_side_and_says_what_was_left_out() {
     let seen = |part: &str| html.matches(part).count();
     assert_eq!((seen("<h3>ROC</h3>"), seen("<h3>DET</h3>"), seen("<h3>Scores of same and different</h3>")), (1, 1, 2));
     assert!(html.contains("1 pairs were left out") && html.contains("no score"));
-    let plain = read(&results);
+    let plain = read_json(&results);
     let models: Vec<&str> =
         plain["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
     assert_eq!(models, ["centerface", "facenet", "dlib"]);
@@ -167,7 +143,7 @@ fn verify_puts_methods_side_by_side_and_says_what_was_left_out() {
     }
     let (table, _) = succeeds(&[&words[..], &["--flip", "--subtract-mean"]].concat());
     assert!(table.contains("mirror image are summed") && table.contains("the mean of the other folds"), "{table}");
-    let other = &read(&results)["results"];
+    let other = &read_json(&results)["results"];
     assert_eq!((&other["flip"], &other["subtract_mean"]), (&json!(true), &json!(true)));
     for (plain, other) in plain["methods"].as_array().unwrap().iter().zip(other["methods"].as_array().unwrap()) {
         // Without the mean, different people have nothing in common.
@@ -188,7 +164,7 @@ fn identify_puts_methods_side_by_side() {
     assert_eq!(drawn, ["16", "10", "4", "8", "12"], "{table}");
     assert!(table.contains("centerface + facenet") && table.contains("centerface + dlib"), "{table}");
     assert!(beside.contains("Torn/Torn_0001.jpg: ") && beside.contains("0.01 cannot be measured with 12"), "{beside}");
-    let results = &read(&results)["results"];
+    let results = &read_json(&results)["results"];
     for method in results["methods"].as_array().unwrap() {
         let summary = &method["summary"];
         assert_eq!((&summary["missed"], &summary["splits"]), (&json!([0, 20]), &json!(10)));
@@ -231,10 +207,10 @@ fn a_reader_that_is_gone_costs_no_file_and_what_was_kept_is_told() {
     let (code, said) = run(&json, "/dev/full");
     assert!(code == Some(1) && said.contains("cannot print the tables: No space left"), "{said}");
     assert!(page.is_file() && !said.contains("from an earlier run"), "{said}");
-    assert_eq!(read(&json)["recalled"], 0);
+    assert_eq!(read_json(&json)["recalled"], 0);
     let (code, said) = run(&json, "/dev/null");
     assert!(code == Some(0) && said.contains("pictures: 3 of 3 are kept from an earlier run"), "{said}");
-    assert_eq!(read(&json)["recalled"], 3);
+    assert_eq!(read_json(&json)["recalled"], 3);
     std::fs::remove_file(&page).unwrap();
     let (code, said) = run(&out.path().join("no/r.json"), "/dev/null");
     assert!(code == Some(1) && said.contains("no/r.json: No such file") && page.is_file(), "{said}");

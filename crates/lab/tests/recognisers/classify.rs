@@ -1,35 +1,23 @@
 //! `sightline-lab classify` on real pictures: the reference figures, a written split, aligned faces, and bad data.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where something fails")]
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use sightline_testkit::shared_or_skip;
 use tempfile::TempDir;
 
-fn lab(words: &[&str]) -> Output {
-    let library = sightline_testkit::onnxruntime().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-lab"));
-    command.arg("classify").args(words).arg("--no-cache").env("ORT_DYLIB_PATH", library).output().unwrap()
+use super::read_json;
+
+fn classify<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    [&["classify"], words].concat()
 }
 
-/// What was printed: the table, and what stands beside it.
 fn succeeds(words: &[&str]) -> (String, String) {
-    let output = lab(words);
-    let beside = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{words:?}: {beside}");
-    (String::from_utf8(output.stdout).unwrap(), beside)
+    super::succeeds(&classify(words))
 }
 
 fn fails(words: &[&str]) -> String {
-    let output = lab(words);
-    assert_eq!(output.status.code(), Some(1), "{words:?}");
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    super::fails(&classify(words))
 }
 
 /// So many pictures of each of these people.
@@ -76,7 +64,7 @@ fn the_reference_s_split_gives_the_reference_s_accuracies() {
         "--html",
         page.to_str().unwrap(),
     ]);
-    let (golden, results) = (json(&split), json(&results));
+    let (golden, results) = (read_json(&split), read_json(&results));
     for (name, reference, tolerance) in [
         ("facenet", "facenet_nearest_mean", 1.5 / 147.0),
         ("facenet-svm", "facenet_linear_svc", 1.5 / 147.0),
@@ -123,8 +111,8 @@ fn a_written_split_repeats_the_run() {
     let (_, beside) = succeeds(&[&[root][..], &methods, &drawn].concat());
     assert!(beside.contains("Tony_Blair has fewer than 2 pictures"), "{beside}");
     succeeds(&[&[root][..], &methods, &["--split", &split, "--json", &second]].concat());
-    let (first, second) = (json(first.as_ref()), json(second.as_ref()));
-    assert_eq!((&first["seed"], &first["results"]["split"]), (&Value::from(5), &json(split.as_ref())));
+    let (first, second) = (read_json(first.as_ref()), read_json(second.as_ref()));
+    assert_eq!((&first["seed"], &first["results"]["split"]), (&Value::from(5), &read_json(split.as_ref())));
     assert_eq!(first["results"]["split"], second["results"]["split"]);
     for name in ["eigenfaces", "lbph"] {
         let (first, second) = (&method(&first, name)["Ok"], &method(&second, name)["Ok"]);
@@ -133,7 +121,7 @@ fn a_written_split_repeats_the_run() {
     }
     // The aligned face, of the same pictures: every face is found, and the detector is among the models.
     succeeds(&[&[root][..], &methods, &["--split", &split, "--crop", "face", "--json", &third]].concat());
-    let third = json(third.as_ref());
+    let third = read_json(third.as_ref());
     assert_eq!((&third["results"]["crop"], &third["models"][0]["name"]), (&"face".into(), &"centerface".into()));
     for name in ["eigenfaces", "lbph"] {
         let outcome = &method(&third, name)["Ok"];
@@ -167,7 +155,7 @@ fn a_method_that_sees_nothing_leaves_the_others() {
     assert!(table.contains("dlib        could not learn") && table.contains("eigenfaces  1.0000 ("), "{table}");
     assert!(beside.contains("dlib: no face was found in any of 8 pictures"), "{beside}");
     assert!(beside.contains("split: drawn by picture, no visit is known"), "{beside}");
-    let results = self::json(&json);
+    let results = read_json(&json);
     assert_eq!(results["results"]["drawn"], "by_picture");
     assert!(method(&results, "dlib")["Err"].as_str().unwrap().contains("no face was found"));
     assert!(fails(&[root, "--methods", "dlib"]).contains("no method could learn these people"));
@@ -193,7 +181,7 @@ fn what_cannot_be_classified_says_why() {
     assert!(told.contains("lpbh is none of eigenfaces") && told.contains("facenet"), "{told}");
     // What is typed wrongly.
     for (words, part) in [(["--embedder", "dlib"], "--methods dlib,dlib-svm"), (["--least", "1"], "not in 2..")] {
-        let output = lab(&[&[root][..], &words].concat());
+        let output = super::lab(&classify(&[&[root][..], &words].concat()));
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && told.contains(part), "{told}");
     }
