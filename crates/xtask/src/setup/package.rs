@@ -57,7 +57,7 @@ impl fmt::Display for PackageRef {
         let registry = match self.registry {
             Registry::Pypi => "PyPI",
             Registry::Npm => "npm",
-            Registry::Crates => "crates.io",
+            Registry::Crates => "cargo",
         };
         write!(f, "{registry} {} {}", self.name, self.version)
     }
