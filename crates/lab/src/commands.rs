@@ -37,7 +37,7 @@ pub struct ModelArguments {
     /// Smallest face looked for, pixels
     #[arg(long, default_value_t = 0.0)]
     pub min_face: f32,
-    /// Turns faces into vectors: facenet, dlib
+    /// Turns faces into vectors: facenet, dlib, or the id of a manifest in the folder that SIGHTLINE_MODELS names
     #[arg(long, default_value = "facenet")]
     pub embedder: String,
     /// Which face of a picture

@@ -291,6 +291,7 @@ fn a_classifier_names_its_people() {
     let laboratory = Laboratory::new(&shared, 3, 6);
     let words = ["--classifier", "--num-classes=5", "--epochs=4", "--json=c.json", "--html=c.html"];
     let printed = laboratory.trained("heads/c.onnx", &words);
+    assert!(printed.contains("best epoch") && !printed.contains("epochs, the best"), "{printed}");
     assert!(printed.contains("no gallery takes it") && printed.contains("nearest mean"), "{printed}");
     let results = &laboratory.json("c.json")["results"];
     // A quarter of six pictures, rounded down.
@@ -333,7 +334,7 @@ fn what_goes_wrong_is_said_and_nothing_is_broken() {
     let error = laboratory.refused("heads/a.onnx", &["--test=0.3", "--held-out=0.4"]);
     assert!(error.contains("128 principal components of 12 vectors") && error.contains("--start random"), "{error}");
     let error = laboratory.refused("heads/a.onnx", &["--test=0.01"]);
-    assert!(error.contains("--test 0.01"), "{error}");
+    assert!(error.contains("--test 0.01 keeps 0") && error.contains("--classifier"), "{error}");
     symlink("/dev/full", laboratory.path("heads/full.onnx")).unwrap();
     let small = [&FEW[..], &["--dimension=8", "--epochs=2"]].concat();
     let small: Vec<&str> = small.into_iter().filter(|word| *word != "--dimension=16").collect();

@@ -115,6 +115,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     run = noted(run, &models.open()?, &[&arguments.detector])?;
     let frames = arguments.frames_folder();
     let folder = Folder::open(&arguments.out, frames.as_deref())?;
+    let already = if source.is_file() { folder.pictures_of(&shown) } else { 0 };
+    let again = results::again(&arguments.out.join(LOG), already);
+    again.iter().for_each(|doubt| output::note(doubt));
     let (naming, cluster) = match &arguments.name {
         Some(name) => (Naming::Given(name.clone()), None),
         None => {
@@ -126,7 +129,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let watch = arguments.watch(&store, source.is_file())?;
     let progress = Progress::endless("frames");
-    let collected = Collected { source: shown.clone(), cluster, ..Collected::default() };
+    let collected = Collected { source: shown.clone(), cluster, again, ..Collected::default() };
     let all = arguments.every.is_some();
     let collector = Collector {
         watch,
@@ -171,8 +174,8 @@ fn collect(mut collector: Collector<'_>, source: &Source, arguments: &Arguments)
         None => collector.finish(),
     };
     if let Err(error) = finished {
-        let saved = collector.collected.files.len();
-        return Err(error.context(format!("stopped; {saved} pictures are saved in {}", arguments.out.display())));
+        let saved = results::number_of(collector.collected.files.len(), "picture");
+        return Err(error.context(format!("stopped; saved in {}: {saved}", arguments.out.display())));
     }
     let Collector { mut collected, camera, .. } = collector;
     let watched = watched.map_err(|outage| anyhow::anyhow!("{camera}: {}", outage.detail))?;

@@ -23,7 +23,7 @@ use crate::report::Run;
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(
     mut_arg("detector", |argument| argument.help("Finds the faces: centerface, mtcnn, yunet; several, separated by commas, are put side by side")),
-    mut_arg("embedder", |argument| argument.help("Turns faces into vectors: facenet, dlib; several, separated by commas, are put side by side")),
+    mut_arg("embedder", |argument| argument.help("Turns faces into vectors: facenet, dlib, or a manifest's id in the folder that SIGHTLINE_MODELS names; several, separated by commas, are put side by side")),
 )]
 pub struct Arguments {
     /// A folder a person: DATA/name/name_0001.jpg

@@ -119,9 +119,8 @@ fn embedding(arguments: &Arguments, work: &Workplace, pictures: &Pictures, run: 
     data::note_alone(&data.alone, "their pictures are strangers to the test, and teach nothing");
     let config = arguments.embedding_config();
     let share = arguments.judging.test;
-    let (training, test) = data.usable.split_people(share, config.seed).with_context(|| {
-        format!("--test {share} keeps people out of training; give a share that leaves two of them and four others")
-    })?;
+    data.divided(share, config.held_out)?;
+    let (training, test) = data.usable.split_people(share, config.seed)?;
     let mut trainer = if arguments.resume {
         Trainer::resume_embedding(&training, config.clone(), &work.checkpoint)
     } else {

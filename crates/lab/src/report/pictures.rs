@@ -46,7 +46,9 @@ impl Picture {
             }
             None => "<span class=\"nothing\">no picture</span>".to_owned(),
         };
-        format!("<figure>{image}<figcaption>{caption}</figcaption></figure>")
+        // File names are long: they break where their parts end.
+        let shown = caption.replace('/', "/<wbr>").replace('_', "_<wbr>");
+        format!("<figure>{image}<figcaption>{shown}</figcaption></figure>")
     }
 }
 

@@ -276,7 +276,7 @@ fn identify_says_what_is_wrong_with_its_data() {
         ("empty", &[], "is empty: expected a folder for each person"),
         ("texts", &[], "has 1 folders but no picture in them (1 files skipped, the first: Ann/a.txt"),
         ("single", &[], "has 2 people, 2 of them with one picture"),
-        ("double", &[], "there is no person left over as a stranger: keep a share of the people out"),
+        ("double", &[], "there is no person left over as a stranger"),
         ("double", &["--kept-out", "7"], "--kept-out 7 is no share"),
         ("double", &["--templates", "0"], "enrolls nobody"),
         ("double", &["--splits", "1"], "it takes 2 draws"),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 pub(crate) fn run(arguments: &[OsString]) -> anyhow::Result<()> {
     let own = std::env::current_exe().context("where this program lies")?;
     let lab = own.with_file_name("sightline-lab");
-    let error = std::process::Command::new(&lab).args(arguments).exec();
+    // Its help and its errors name it as it was called.
+    let error = std::process::Command::new(&lab).arg0("sightline lab").args(arguments).exec();
     bail!("{} cannot be started: {error}; `cargo xtask install` puts it there", lab.display());
 }

@@ -34,7 +34,7 @@ pub(super) fn thresholds(results: &Results) -> Table {
 /// What they do on these people.
 pub(super) fn shown(results: &Results) -> Table {
     let calibration = &results.calibration;
-    let head = "visits (95 %, if they were independent; those of one person are not)";
+    let head = "visits, or people (95 %; of visits as if they were independent: those of one person are not)";
     let mut table = Table::new([Column::text("on these people"), Column::text(head)]);
     let rests = match calibration.evidence {
         Evidence::Sound => "",
@@ -44,15 +44,11 @@ pub(super) fn shown(results: &Results) -> Table {
     let asked = calibration.options.false_accept_rate;
     table.row([
         format!("strangers that reach accept ({asked} asked for)"),
-        format!(
-            "{} of {}: {:.4}, of {} of {} people: {}{rests}",
-            visits.events,
-            visits.trials,
-            visits.rate,
-            people.events,
-            people.trials,
-            people.in_words()
-        ),
+        format!("{} of {}: {:.4}", visits.events, visits.trials, visits.rate),
+    ]);
+    table.row([
+        "people whose visits these are".to_owned(),
+        format!("{} of {}: {}{rests}", people.events, people.trials, people.in_words()),
     ]);
     let (known, strangers) = (&calibration.known, &calibration.strangers);
     for (what, share) in [

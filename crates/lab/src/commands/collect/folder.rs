@@ -38,6 +38,8 @@ pub(super) struct Folder {
     numbers: BTreeMap<String, u32>,
     /// The last number given to a person without a name.
     people: u32,
+    /// Pictures that were there before, by what they were taken from.
+    cameras: BTreeMap<String, usize>,
 }
 
 /// A picture as the bytes of its files.
@@ -84,12 +86,16 @@ impl Folder {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
         log.set_len(whole).with_context(|| path.display().to_string())?;
         let (root, frames) = (root.to_owned(), frames.map(Path::to_owned));
-        let mut folder = Self { root, is_new, frames, log, whole, numbers: BTreeMap::new(), people: 0 };
+        let mut folder =
+            Self { root, is_new, frames, log, whole, numbers: BTreeMap::new(), people: 0, cameras: BTreeMap::new() };
         for line in text.split(|byte| *byte == b'\n') {
             if let Ok(Value::Object(line)) = serde_json::from_slice(line)
                 && let Some((person, file)) = line.get("file").and_then(Value::as_str).and_then(|f| f.split_once('/'))
             {
                 folder.is_taken(person, file);
+                if let Some(camera) = line.get("camera").and_then(Value::as_str) {
+                    *folder.cameras.entry(camera.to_owned()).or_default() += 1;
+                }
             }
         }
         for root in [Some(folder.root.clone()), folder.frames.clone()].into_iter().flatten() {
@@ -132,6 +138,13 @@ impl Folder {
             let last = self.numbers.entry(person.to_owned()).or_default();
             *last = (*last).max(number);
         }
+    }
+
+    /// How many pictures an earlier run has saved of this file, under whatever path.
+    pub(super) fn pictures_of(&self, file: &str) -> usize {
+        let real = |path: &str| Path::new(path).canonicalize().ok();
+        let is_same = |camera: &str| camera == file || real(camera).is_some_and(|path| Some(path) == real(file));
+        self.cameras.iter().filter(|(camera, _)| is_same(camera)).map(|(_, pictures)| pictures).sum()
     }
 
     /// A name for somebody who has none: `person-001`.

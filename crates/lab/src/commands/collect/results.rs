@@ -37,9 +37,9 @@ impl Kept {
     /// What is said while more is collected.
     pub(super) fn line(&self) -> String {
         let Self { person, from, to, pictures, quality, .. } = self;
-        let s = if *pictures == 1 { "" } else { "s" };
+        let pictures = number_of(*pictures, "picture");
         let like = self.likeness.map(|likeness| format!(", {likeness:.2} alike")).unwrap_or_default();
-        format!("{from:.1} s to {to:.1} s: {person}, {pictures} picture{s}, best quality {quality:.2}{like}")
+        format!("{from:.1} s to {to:.1} s: {person}, {pictures}, best quality {quality:.2}{like}")
     }
 }
 
@@ -68,12 +68,31 @@ pub(super) struct Collected {
     pub(super) cluster: Option<f64>,
     /// The crops.
     pub(super) files: Vec<String>,
+    /// What is to be known where this very file was collected before.
+    pub(super) again: Option<String>,
+}
+
+/// Such as `1 visit` and `2 visits`.
+pub(super) fn number_of(count: impl TryInto<u64>, thing: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What is said where the list of the pictures has so many of this file already.
+pub(super) fn again(log: &Path, pictures: usize) -> Option<String> {
+    let (had, they) = (number_of(pictures, "picture"), if pictures == 1 { "it" } else { "they" });
+    let text = format!(
+        "{} has {had} of this file already: {they} will be there twice, as if it were another visit",
+        log.display()
+    );
+    (pictures > 0).then_some(text)
 }
 
 impl Collected {
     /// What is shown beside the count of frames while more is collected.
     pub(super) fn counted(&self) -> String {
-        format!("{} faces, {} visits, {} pictures saved; frames", self.faces, self.visits.len(), self.files.len())
+        let (visits, pictures) = (number_of(self.visits.len(), "visit"), number_of(self.files.len(), "picture"));
+        format!("{}, {visits}, {pictures} saved; frames", number_of(self.faces, "face"))
     }
 
     /// A visit of which nothing was good enough.
@@ -84,21 +103,23 @@ impl Collected {
     /// Why nothing was collected, and what may help.
     pub(super) fn nothing(&self, min_face: f32) -> String {
         let Self { source, frames, seconds, faces, .. } = self;
-        let looked = format!("{source}: nothing was collected. In {frames} frames ({seconds:.1} s)");
+        let looked = format!("{source}: nothing was collected. In {} ({seconds:.1} s)", number_of(*frames, "frame"));
         let refused: u64 = self.refused.values().sum();
         if *faces == 0 {
             return format!("{looked} there was no face; a lower --threshold, or --width 0 for far ones, finds more");
         }
         if refused == 0 {
             return format!(
-                "{looked} there were {faces} faces, none for longer than a moment; a higher --fps sees more"
+                "{looked} there was no face for longer than a moment ({} in all); a higher --fps sees more",
+                number_of(*faces, "face")
             );
         }
         let flaws: Vec<String> = self.refused.iter().map(|(flaw, count)| format!("{count} {flaw}")).collect();
         let flaws = flaws.join(", ");
         format!(
-            "{looked} {refused} visits had no picture that is good enough ({flaws}); faces are saved from {min_face} \
-             pixels on (--min-face)"
+            "{looked} {} had no picture that is good enough ({flaws}); faces are saved from {min_face} \
+             pixels on (--min-face)",
+            number_of(refused, "visit")
         )
     }
 
@@ -119,7 +140,7 @@ impl Collected {
             *most = most.max(other.cosine);
         }
         let doubt = |((a, b), cosine)| format!("{a} and {b} may be one person: a visit is {cosine:.2} like the other");
-        pairs.into_iter().map(doubt).collect()
+        self.again.iter().cloned().chain(pairs.into_iter().map(doubt)).collect()
     }
 
     /// What happened.
@@ -216,7 +237,7 @@ impl Collected {
 mod tests {
     use sightline_vision::QualityReason;
 
-    use super::{Collected, Kept, Likeness, Run};
+    use super::{Collected, Kept, Likeness, Run, again};
 
     fn kept(person: &str, likeness: Option<f64>, others: &[(&str, f64)]) -> Kept {
         let others = others.iter().map(|(person, cosine)| Likeness { person: (*person).to_owned(), cosine: *cosine });
@@ -260,6 +281,17 @@ mod tests {
     }
 
     #[test]
+    fn one_is_counted_as_one_and_a_file_that_comes_again_is_doubted() {
+        let visits = vec![kept("anna", None, &[])];
+        let mut collected = Collected { visits, faces: 1, files: vec!["a".to_owned()], ..Collected::default() };
+        assert_eq!(collected.counted(), "1 face, 1 visit, 1 picture saved; frames");
+        assert!(again("people/faces.jsonl".as_ref(), 0).is_none());
+        collected.again = again("people/faces.jsonl".as_ref(), 3);
+        let said = "people/faces.jsonl has 3 pictures of this file already: they will be there twice, as if it were another visit";
+        assert_eq!(collected.doubts(), [said]);
+    }
+
+    #[test]
     fn a_visit_is_told_in_a_line() {
         let line = kept("anna", Some(0.834), &[]).line();
         assert_eq!(line, "1.0 s to 3.5 s: anna, 1 picture, best quality 0.75, 0.83 alike");
@@ -271,7 +303,7 @@ mod tests {
         let why = collected.nothing(40.0);
         assert!(why.starts_with("a.mp4: nothing was collected. In 12 frames (2.4 s) there was no face"), "{why}");
         collected.faces = 3;
-        assert!(collected.nothing(40.0).contains("3 faces, none for longer than a moment"));
+        assert!(collected.nothing(40.0).contains("no face for longer than a moment (3 faces in all)"));
         collected.refuse(Some(QualityReason::Small));
         collected.refuse(Some(QualityReason::Small));
         collected.refuse(None);

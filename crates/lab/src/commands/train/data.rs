@@ -80,6 +80,26 @@ impl Data {
         let alone = strangers.as_ref().map_or_else(Vec::new, |strangers| strangers.names().to_vec());
         Ok(Self { usable: FeatureSet::new(several)?, alone, strangers })
     }
+
+    /// Whether each part has two people, as [`FeatureSet::split_people`] takes them.
+    ///
+    /// # Errors
+    /// How many there are in which part, and the way out.
+    pub(super) fn divided(&self, test: f64, held_out: f64) -> anyhow::Result<()> {
+        let of = |people: usize, share: f64| (people as f64 * share).round() as usize;
+        let people = self.usable.names().len();
+        let tested = of(people, test);
+        let judges = of(people - tested, held_out);
+        let learned = people - tested - judges;
+        if tested.min(judges).min(learned) < 2 {
+            bail!(
+                "too few people: of {people} with two pictures or more --test {test} keeps {tested} for the test, --held-out {held_out} \
+                 of the rest {judges} to judge, and {learned} to learn from are left, but it takes two of each: give more people or \
+                 other shares, or use --classifier, which works with few"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Says who has one picture only, and what that means.
@@ -129,6 +149,20 @@ mod tests {
             let error = Data::new([good.to_vec(), vec![bad]].concat()).unwrap_err().to_string();
             assert!(error.contains(&image) && error.contains("not finite"), "{error}");
         }
+    }
+
+    #[test]
+    fn too_few_people_are_counted_part_by_part() {
+        let people = |count: usize| {
+            let faces = (0..2 * count).map(|n| sample(&format!("{}", n / 2), &format!("{n}"), [1.0, 0.5]));
+            Data::new(faces.collect()).unwrap()
+        };
+        let error = people(3).divided(0.5, 0.2).unwrap_err().to_string();
+        assert!(error.starts_with("too few people: of 3 with two pictures or more --test 0.5 keeps 2"), "{error}");
+        assert!(
+            error.contains("--held-out 0.2 of the rest 0 to judge, and 1 to learn") && error.contains("--classifier")
+        );
+        assert!(people(7).divided(0.3, 0.4).is_ok() && people(7).divided(0.1, 0.4).is_err());
     }
 
     #[test]

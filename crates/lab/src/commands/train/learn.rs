@@ -12,13 +12,15 @@ use crate::train::{EmbeddingConfig, EpochReport, Outcome, Start, StepReport, Tra
 pub(super) struct Names {
     active: &'static str,
     rate: &'static str,
+    /// A line for one of so many epochs, and for the first and the last.
+    every: u32,
 }
 
 /// For triplets.
-pub(super) const TRIPLETS: Names = Names { active: "active", rate: "true accept rate" };
+pub(super) const TRIPLETS: Names = Names { active: "active", rate: "true accept rate", every: 1 };
 
 /// For a classifier.
-pub(super) const CLASSES: Names = Names { active: "wrong", rate: "right" };
+pub(super) const CLASSES: Names = Names { active: "wrong", rate: "right", every: 10 };
 
 /// Trains until it ends or is asked to stop. What stands in the checkpoint then is all of it.
 ///
@@ -28,11 +30,12 @@ pub(super) fn learn(trainer: &mut Trainer, work: &Workplace, names: &Names) -> a
     let file = &work.checkpoint;
     // Before the first step: a folder that is not there or a disk that is full shows now.
     trainer.save(file).context("the checkpoint cannot be written, nothing was trained")?;
-    let mut progress = None;
+    let (mut progress, mut first, mut unsaid) = (None, true, None);
     loop {
         let mut ended = None;
         let outcome = trainer.run(|report: &StepReport| {
-            let progress = progress.get_or_insert_with(|| Progress::resumed("training", report.steps, report.step - 1));
+            let progress =
+                progress.get_or_insert_with(|| Progress::resumed("training steps", report.steps, report.step - 1));
             progress.advance(1);
             ended.clone_from(&report.epoch);
             if ended.is_some() || work.interrupt.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -40,9 +43,17 @@ pub(super) fn learn(trainer: &mut Trainer, work: &Workplace, names: &Names) -> a
         let outcome =
             outcome.with_context(|| format!("training ended; {} has the last whole epoch", file.display()))?;
         if let (Some(epoch), Some(progress)) = (&ended, &progress) {
-            progress.say(&line(epoch, trainer.best().epoch, names));
+            let text = line(epoch, trainer.best().epoch, names);
+            if first || epoch.epoch.is_multiple_of(names.every) {
+                progress.say(&text);
+                unsaid = None;
+            } else {
+                unsaid = Some(text);
+            }
+            first = false;
         }
         if outcome != Outcome::Interrupted {
+            unsaid.iter().zip(&progress).for_each(|(text, progress)| progress.say(text));
             return Ok(outcome);
         }
         trainer.save(file).with_context(|| {

@@ -70,7 +70,7 @@ fn course(page: &mut Page, results: &Results) -> anyhow::Result<()> {
         let points = results.epochs.iter().filter_map(|epoch| Some((f64::from(epoch.epoch), value(epoch)?)));
         Curve::new(name, points.collect())
     };
-    let best = [Mark::new("the best epoch: its head was taken", f64::from(results.best_epoch))];
+    let best = [Mark::new("the head was taken at the best epoch,", f64::from(results.best_epoch))];
     let on_judges = format!("Loss on {judges}");
     let losses = [
         ("Loss in training", curve("training", |epoch| epoch.loss), training_loss),

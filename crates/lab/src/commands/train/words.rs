@@ -31,6 +31,7 @@ pub(super) fn tables(results: &Results) -> Vec<(&'static str, Table)> {
     let mut tables = vec![("Training", training(results))];
     if let Some(chosen) = &results.thresholds {
         tables.push(("Thresholds", thresholds(chosen)));
+        tables.push(("What accept does", accepted(chosen)));
     }
     if let Some(Ok(comparison)) = &results.comparison
         && !comparison.runs.is_empty()
@@ -57,7 +58,9 @@ fn training(results: &Results) -> Table {
     };
     table.row(["ended", ended]);
     let last = results.epochs.len().saturating_sub(1);
-    table.row(["epochs, the best", &format!("{last}, {}", results.best_epoch)]);
+    table.row(["epochs", &last.to_string()]);
+    let best = if results.best_epoch == 0 { "0, the start".to_owned() } else { results.best_epoch.to_string() };
+    table.row(["best epoch", &best]);
     let (first, best) = (results.epochs.first(), results.epochs.iter().find(|epoch| epoch.epoch == results.best_epoch));
     if let (Some(first), Some(best)) = (first, best) {
         let loss = format!("{:.5} at the start, {:.5} at the best", first.held_out_loss, best.held_out_loss);
@@ -88,12 +91,18 @@ fn thresholds(chosen: &Chosen) -> Table {
         };
         table.row([name, &format!("{value:.3}"), from]);
     }
+    table
+}
+
+/// How often the people who test reach accept.
+fn accepted(chosen: &Chosen) -> Table {
+    let mut table = Table::new([Column::text("the people who test"), Column::text("value")]);
     let found = &chosen.calibration;
     let rate = |share: &crate::metrics::statistics::Proportion| {
         format!("{} of {} ({:.4} to {:.4})", share.events, share.trials, share.low, share.high)
     };
-    table.row(["strangers that reach accept", "", &rate(&found.false_accepts)]);
-    table.row(["visits whose own person reaches it", "", &rate(&found.true_accepts)]);
+    table.row(["strangers that reach accept", &rate(&found.false_accepts)]);
+    table.row(["visits whose own person reaches accept", &rate(&found.true_accepts)]);
     table
 }
 

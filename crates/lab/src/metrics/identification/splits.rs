@@ -88,7 +88,7 @@ fn split(pictures: &[usize], rule: SplitRule, seed: u64) -> Result<Split, Metric
         return Err(MetricError::Nothing("person with more pictures than templates who could be enrolled"));
     }
     if split.non_mated.is_empty() {
-        return Err(MetricError::Nothing("person left over as a stranger: keep a share of the people out"));
+        return Err(MetricError::Nothing("person left over as a stranger"));
     }
     Ok(split)
 }

@@ -177,6 +177,11 @@ impl Plot<'_> {
         }
         let svg = canvas::draw(self.size, title, |canvas| self.paint(canvas))?;
         let figure = figure.drawn(svg, self.keys());
+        let figure = if self.curves.len() > 1 {
+            figure.note("Where curves coincide, the one that the legend names first is seen.")
+        } else {
+            figure
+        };
         Ok(self.curves.iter().filter_map(|curve| self.unseen(curve)).fold(figure, |figure, note| figure.note(&note)))
     }
 

@@ -208,7 +208,7 @@ impl Heat {
         canvas.text("taken for", &font(NAME, MUTED, Anchor::Left), (self.left, 12.0))?;
         let upright = font(NAME, MUTED, Anchor::Middle).transform(plotters::prelude::FontTransform::Rotate270);
         let middle = self.top + (self.rows.len() as f64 * self.cell).max(60.0) / 2.0;
-        canvas.text("class", &upright, (12.0, middle))
+        canvas.text("person", &upright, (12.0, middle))
     }
 }
 
