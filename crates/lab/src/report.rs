@@ -32,7 +32,7 @@ mod secret;
 mod table;
 mod text;
 
-pub use envelope::{Envelope, ModelUsed, Run, write_json};
+pub use envelope::{Envelope, ModelUsed, Run, or_refused, write_json};
 pub use figure::Figure;
 pub use machine::Machine;
 pub use page::{Page, write_html};

@@ -179,7 +179,7 @@ fn collect(mut collector: Collector<'_>, source: &Source, arguments: &Arguments)
     }
     let Collector { mut collected, camera, .. } = collector;
     let watched = watched.map_err(|outage| anyhow::anyhow!("{camera}: {}", outage.detail))?;
-    (collected.decoded, collected.dropped) = (watched.decoded, watched.dropped);
+    (collected.decoded, collected.dropped, collected.unusable) = (watched.decoded, watched.dropped, watched.unusable);
     let is_whole = watched.ending == Ending::Complete;
     collected.ending = match watched.ending {
         Ending::Complete => "at the end of the file".to_owned(),

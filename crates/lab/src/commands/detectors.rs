@@ -92,6 +92,7 @@ pub struct Results {
     /// Whether what they found is for a curve, with faces of any score, or for use.
     pub purpose: Purpose,
     /// How far they agree, in use, with the truth as one of them where there is one; or why that cannot be said.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub agreement: Result<Agreement, String>,
     /// Files and pictures that could not be looked at.
     pub left_out: Vec<LeftOut>,

@@ -52,6 +52,7 @@ pub struct Results {
     /// For an embedding head: the thresholds of its manifest.
     pub thresholds: Option<Chosen>,
     /// For an embedding head: against what needs no training. None where it was not asked for, else what it is or why it is not.
+    #[serde(serialize_with = "compared::or_refused")]
     pub comparison: Option<Result<Comparison, String>>,
     /// For an embedding head: this very head and the others, on the people who test.
     pub roc: Vec<Roc>,

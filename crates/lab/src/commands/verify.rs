@@ -16,7 +16,7 @@ use crate::dataset::{Dataset, LocatedPairs, MissingPicture, Pairs as PairsFile};
 use crate::metrics::verification::Pairs;
 use crate::report::Run;
 
-pub use measure::{Measured, measure};
+pub use measure::{Measured, Tar, measure};
 use scores::Line;
 
 /// Missing pictures that are printed one by one; the JSON has all.

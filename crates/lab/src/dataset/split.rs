@@ -212,20 +212,9 @@ mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
-    fn people(counts: &[usize]) -> (Scratch, Dataset) {
-        let scratch = Scratch::new();
-        for (person, &count) in counts.iter().enumerate() {
-            for number in 1..=count {
-                scratch.picture(&format!("p{person}/p{person}_{number:04}.jpg"));
-            }
-        }
-        let dataset = Dataset::open(scratch.path()).unwrap();
-        (scratch, dataset)
-    }
-
     #[test]
     fn pictures_are_split_within_each_person() {
-        let (_scratch, dataset) = people(&[10, 2, 1]);
+        let (_scratch, dataset) = Scratch::people(&[10, 2, 1]);
         let split = Split::by_picture(&dataset, &[], 0.7, 5).unwrap();
         let of = |files: &[String], person: &str| files.iter().filter(|file| file.starts_with(person)).count();
         assert_eq!((of(&split.train, "p0"), of(&split.test, "p0")), (7, 3));
@@ -237,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_visit_is_in_one_part_as_a_whole() {
-        let (_scratch, dataset) = people(&[9, 4]);
+        let (_scratch, dataset) = Scratch::people(&[9, 4]);
         // Three visits of the first person, of four, three and one picture, and one picture of none; the second person has one visit.
         let (a, b, c) = (Some(0), Some(1), Some(2));
         let visits = [a, b, a, b, a, b, a, c, None].into_iter().chain([Some(3); 4]).collect::<Vec<_>>();
@@ -255,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_split_survives_its_file() {
-        let (scratch, dataset) = people(&[5, 5]);
+        let (scratch, dataset) = Scratch::people(&[5, 5]);
         let split = Split::by_picture(&dataset, &[], 0.6, u64::MAX).unwrap();
         let path = scratch.path().join("split.json");
         split.write(&path).unwrap();
@@ -275,7 +264,7 @@ mod tests {
         );
         let split = Split::read(&scratch.path().join("s.json")).unwrap();
         assert_eq!((split.seed, &split.train[..]), (None, &["a/2.jpg".to_owned()][..]));
-        let (_other, dataset) = people(&[2]);
+        let (_other, dataset) = Scratch::people(&[2]);
         let error = split.apply(&dataset).unwrap_err().to_string();
         assert_eq!(error, "2 files of the split are not in the data set, the first: a/2.jpg");
     }
@@ -298,7 +287,7 @@ mod tests {
             "a/1 is listed twice in the split"
         );
         assert!(read(r#"{"classes": ["a"], "train": ["a/1"], "test": ["b/1"]}"#).starts_with("b/1 is of a person"));
-        let (_other, dataset) = people(&[2]);
+        let (_other, dataset) = Scratch::people(&[2]);
         for share in [0.0, 1.0, -1.0, f64::NAN] {
             assert!(matches!(Split::by_picture(&dataset, &[], share, 0), Err(SplitError::Share(_))));
         }
@@ -313,7 +302,7 @@ mod tests {
         fn every_picture_is_in_exactly_one_part(
             counts in prop::collection::vec(1_usize..6, 1..5), share in 0.01_f64..0.99, seed in any::<u64>(),
         ) {
-            let (_scratch, dataset) = people(&counts);
+            let (_scratch, dataset) = Scratch::people(&counts);
             let split = Split::by_picture(&dataset, &[], share, seed).unwrap();
             let mut all: Vec<_> = split.train.iter().chain(&split.test).cloned().collect();
             all.sort();

@@ -1,4 +1,4 @@
-//! Means with their spread, and proportions with their exact interval.
+//! Means with their spread, medians, and proportions with their exact interval.
 
 use serde::Serialize;
 use statrs::function::beta::beta_reg;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -119,6 +119,17 @@ impl Run {
     }
 }
 
+/// A figure, or why it cannot be had: `{"refused": why}` in its place. For `#[serde(serialize_with)]`.
+///
+/// # Errors
+/// Those of the figure's own form.
+pub fn or_refused<T: Serialize, S: Serializer>(figure: &Result<T, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match figure {
+        Ok(figure) => figure.serialize(serializer),
+        Err(why) => serializer.collect_map([("refused", why)]),
+    }
+}
+
 /// A run and its results: one JSON document. A number that is not finite is written as `null`.
 #[derive(Debug, Serialize)]
 pub struct Envelope<'a, T> {
@@ -183,6 +194,19 @@ mod tests {
         let report = written(&run, &Value::Null);
         assert_eq!(report["complete"], false);
         assert_eq!(report["seed"], Value::Null);
+    }
+
+    #[test]
+    fn a_figure_that_cannot_be_had_says_why_in_its_place() {
+        #[derive(serde::Serialize)]
+        struct Figures {
+            #[serde(serialize_with = "super::or_refused")]
+            had: Result<f64, String>,
+            #[serde(serialize_with = "super::or_refused")]
+            missing: Result<f64, String>,
+        }
+        let figures = Figures { had: Ok(0.5), missing: Err("too few".to_owned()) };
+        assert_eq!(serde_json::to_value(figures).unwrap(), json!({"had": 0.5, "missing": {"refused": "too few"}}));
     }
 
     #[test]

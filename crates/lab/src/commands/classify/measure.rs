@@ -40,6 +40,7 @@ pub struct Measured {
     /// With its parameters.
     pub method: Method,
     /// What it showed, or why it could not learn.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub outcome: Result<Outcome, String>,
 }
 

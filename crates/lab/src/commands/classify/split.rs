@@ -100,17 +100,6 @@ mod tests {
     use crate::dataset::{Dataset, Split};
     use crate::scratch::Scratch;
 
-    fn people(counts: &[usize]) -> (Scratch, Dataset) {
-        let scratch = Scratch::new();
-        for (person, &count) in counts.iter().enumerate() {
-            for number in 1..=count {
-                scratch.picture(&format!("p{person}/p{person}_{number:04}.jpg"));
-            }
-        }
-        let dataset = Dataset::open(scratch.path()).unwrap();
-        (scratch, dataset)
-    }
-
     fn drawn(dataset: &Dataset, words: &[&str]) -> anyhow::Result<(Split, Drawn)> {
         #[derive(clap::Parser)]
         struct Line {
@@ -123,7 +112,7 @@ mod tests {
 
     #[test]
     fn who_has_too_few_pictures_is_in_no_part() {
-        let (_scratch, dataset) = people(&[10, 1, 2, 3]);
+        let (_scratch, dataset) = Scratch::people(&[10, 1, 2, 3]);
         let (split, how) = drawn(&dataset, &["--seed", "3"]).unwrap();
         assert_eq!(split.classes, ["p0", "p2", "p3"]);
         assert_eq!((split.train.len(), split.test.len(), how), (7 + 1 + 2, 3 + 1 + 1, Drawn::ByPicture));
@@ -138,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_known_visit_is_in_one_part() {
-        let (scratch, dataset) = people(&[6, 6, 4]);
+        let (scratch, dataset) = Scratch::people(&[6, 6, 4]);
         // Two visits each of the first two people, one of the third.
         let visit = |person: usize, number: usize| person * 2 + usize::from(person < 2 && number > 3);
         let line = |(person, number)| {
@@ -169,7 +158,7 @@ mod tests {
 
     #[test]
     fn nobody_to_tell_apart_is_an_error() {
-        let (_scratch, dataset) = people(&[5, 1]);
+        let (_scratch, dataset) = Scratch::people(&[5, 1]);
         let error = drawn(&dataset, &[]).unwrap_err().to_string();
         assert!(error.contains("people with 2 pictures or more: 1;"), "{error}");
         let error = format!("{:#}", drawn(&dataset, &["--train-share", "1.5"]).unwrap_err());

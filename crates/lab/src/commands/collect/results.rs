@@ -54,6 +54,8 @@ pub(super) struct Collected {
     pub(super) decoded: u64,
     /// Of those that were to be looked at, how many this machine was too slow for.
     pub(super) dropped: u64,
+    /// Frames of no use.
+    pub(super) unusable: u64,
     /// How many were looked at.
     pub(super) frames: u64,
     /// How long the stream was.
@@ -155,6 +157,7 @@ impl Collected {
         table.row(["frames decoded", &self.decoded.to_string()]);
         table.row(["frames looked at", &self.frames.to_string()]);
         table.row(["frames there was no time for", &self.dropped.to_string()]);
+        table.row(["frames that cannot be used", &self.unusable.to_string()]);
         table.row(["faces found", &self.faces.to_string()]);
         table.row(["visits", &self.visits.len().to_string()]);
         table.row(["visits without a good picture", &refused]);

@@ -35,6 +35,7 @@ pub struct AgainstTruth {
     pub recall: Option<f64>,
     /// The average precision by the WIDER FACE protocol, over all that is found for a curve; or why there is none. Detections in pictures
     /// without faces are not in it, as that protocol has it; they are in everything above.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub average_precision: Result<f64, String>,
     /// Precision over recall by that protocol, where it changes, at thresholds of scores brought to 0 to 1; empty without faces.
     pub curve: Vec<CurvePoint>,

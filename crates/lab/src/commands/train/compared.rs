@@ -2,9 +2,24 @@
 
 use std::ops::ControlFlow;
 
+use serde::Serializer;
+
 use super::{Arguments, Workplace};
 use crate::progress::Progress;
+use crate::report;
 use crate::train::{CompareConfig, Comparison, FeatureSet, TrainError, compare as trained};
+
+/// As [`report::or_refused`], where there may be none at all.
+#[expect(clippy::ref_option, reason = "serde asks with a reference to the field")]
+pub(super) fn or_refused<S: Serializer>(
+    comparison: &Option<Result<Comparison, String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match comparison {
+        Some(comparison) => report::or_refused(comparison, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 /// The comparison, with the runs that were finished if it was interrupted, or why these people give none; nothing where none was asked for.
 ///

@@ -23,15 +23,18 @@ pub struct Measured {
     /// mean: they count as errors.
     pub missed: Missed,
     /// LFW's accuracy, as it is published: thresholds from its grid, on the other folds.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub accuracy_on_grid: Result<Accuracy, String>,
     /// Thresholds from the scores of the other folds.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub accuracy: Result<Accuracy, String>,
     /// With the threshold chosen on all pairs: flattering.
     pub best: BestAccuracy,
     /// Validation rate.
+    #[serde(serialize_with = "crate::report::or_refused")]
     pub val: Result<Val, String>,
     /// True accept rates by the false accept rate that was asked for.
-    pub tar: Vec<(f64, Result<TarAtFar, String>)>,
+    pub tar: Vec<Tar>,
     /// No false accept at all.
     pub without_false_accept: OperatingPoint,
     /// Area under the ROC curve.
@@ -44,13 +47,23 @@ pub struct Measured {
     pub different: Option<Spread>,
 }
 
+/// The true accept rate at a false accept rate.
+#[derive(Debug, Serialize)]
+pub struct Tar {
+    /// The false accept rate that was asked for.
+    pub asked: f64,
+    /// What the pairs show.
+    #[serde(serialize_with = "crate::report::or_refused")]
+    pub measured: Result<TarAtFar, String>,
+}
+
 /// All figures of the pairs.
 ///
 /// # Errors
 /// When the pairs show nothing at all.
 pub fn measure(name: &str, pairs: &Pairs) -> Result<Measured, MetricError> {
     let refused = |error: MetricError| error.to_string();
-    let tar = |far: &f64| (*far, pairs.tar_at_far(*far).map_err(refused));
+    let tar = |far: &f64| Tar { asked: *far, measured: pairs.tar_at_far(*far).map_err(refused) };
     Ok(Measured {
         name: name.to_owned(),
         missed: pairs.missed(),

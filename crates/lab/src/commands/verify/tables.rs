@@ -1,7 +1,7 @@
 //! What is printed, and stands in the page: a column a method.
 
 use super::Results;
-use super::measure::{Measured, VAL_FAR};
+use super::measure::{Measured, Tar, VAL_FAR};
 use crate::metrics::rate::Evidence;
 use crate::metrics::statistics::Spread;
 use crate::metrics::verification::{Accuracy, OperatingPoint};
@@ -21,7 +21,7 @@ pub(super) fn refusals(results: &Results) -> Vec<String> {
     let accuracy = method.accuracy.as_ref().err().map(|reason| format!("accuracy over the folds: {reason}"));
     let val = method.val.as_ref().err().map(|reason| format!("validation rate: {reason}"));
     // The greatest that is refused speaks for the smaller ones.
-    let tar = method.tar.iter().find_map(|(_, tar)| tar.as_ref().err());
+    let tar = method.tar.iter().find_map(|tar| tar.measured.as_ref().err());
     let tar = tar.map(|reason| format!("true accept rate over all pairs: {reason}"));
     [accuracy, val, tar].into_iter().flatten().collect()
 }
@@ -120,12 +120,12 @@ fn rates(results: &Results) -> Table {
     let mut columns = Columns::new(first, &results.methods, Some("rests on"));
     // Every method has the same pairs, so what they can show is the same for all.
     let asked = results.methods.first().map_or(&[][..], |method| &method.tar);
-    for (place, (far, tar)) in asked.iter().enumerate() {
+    for (place, Tar { asked: far, measured: tar }) in asked.iter().enumerate() {
         let Ok(tar) = tar else {
             columns.row(&format!("at FAR {far} and less"), |_| "refused".to_owned(), rests(None));
             break;
         };
-        let point = |method: &Measured| method.tar[place].1.as_ref().ok().map(|tar| tar.point);
+        let point = |method: &Measured| method.tar[place].measured.as_ref().ok().map(|tar| tar.point);
         columns.points(&format!("at FAR {far}"), point, rests(Some(tar.evidence)));
     }
     columns.points("without a false accept", |method| Some(method.without_false_accept), "no rate: these pairs alone");

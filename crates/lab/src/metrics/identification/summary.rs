@@ -19,7 +19,7 @@ pub struct AtFpir {
 
 /// A figure that the data can show, or why they cannot.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Measured {
     /// Every split has enough non-mated probes.
     Shown {
@@ -39,6 +39,7 @@ pub enum Measured {
     /// A split has too few.
     Refused {
         /// The reason, with the smallest FPIR that these data can show.
+        #[serde(rename = "refused")]
         reason: String,
     },
 }
