@@ -28,6 +28,7 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
     let key = seal_key(process)?;
     let trust = trust(&process.config)?;
     let process = Arc::clone(process);
+    let check = process.remote.is_some().then(|| process.health.check("secret_key"));
     Ok(Part::start(StageName::Ingest, Arc::new(|| 0), |stop| async move {
         let bus = process.services();
         let worker = worker_id(&process.worker, &key);
@@ -39,7 +40,6 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
             resolve: resolver(key.clone()),
         };
         let cameras = bus.table::<CameraSpec>(TABLE).await?.subscribe();
-        let check = process.remote.is_some().then(|| process.health.check("secret_key"));
         let workers = members::join(bus, "ingest", &worker, stop.clone()).await?;
         if let Some(check) = check {
             tokio::spawn(watch_key(key, check, (cameras.clone(), workers.clone()), stop.clone()));

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use sightline_index::services::{self, Desk};
 use sightline_index::{Identify, IdentifyConfig, Metrics, SharedGallery};
 use sightline_stage::bus::Bus;
+use sightline_stage::health::Check;
 use sightline_stage::{RunnerConfig, Shutdown, run_stage};
 use sightline_store::Store;
 use sightline_wire::{CameraSpec, IdentifyInput, Utc};
@@ -25,19 +26,29 @@ pub(super) fn start(process: &Arc<Process>) -> Result<Part> {
     let metrics = Arc::new(Metrics::register());
     let waiting = waiting::<IdentifyInput>(&visits);
     let process = Arc::clone(process);
+    // Made here and not in the task, which may have its first turn only after everything counts as started.
+    let check = Arc::new(process.health.check("gallery"));
+    if process.services().is_nats() {
+        check.set(true, "another may be the owner");
+    }
     Ok(Part::start(StageName::Identify, waiting, |stop| {
         // Where services are reached over NATS there may be another owner, even if the inputs are this process's own.
         let arrow = process.services().clone();
         let shared = Arc::clone(&process);
         owner_by_lease(process, arrow, "identify", stop, move |stop, _owner| {
-            own(Arc::clone(&shared), visits.clone(), Arc::clone(&metrics), stop)
+            own(Arc::clone(&shared), visits.clone(), Arc::clone(&metrics), (Arc::clone(&check), stop))
         })
     }))
 }
 
 /// As the one owner: opens the store, loads the gallery, serves, identifies.
-async fn own(process: Arc<Process>, visits: Bus, metrics: Arc<Metrics>, stop: Shutdown) -> Result<()> {
-    let check = process.health.check("gallery");
+async fn own(
+    process: Arc<Process>,
+    visits: Bus,
+    metrics: Arc<Metrics>,
+    (check, stop): (Arc<Check>, Shutdown),
+) -> Result<()> {
+    check.set(false, "starting");
     let clock: sightline_index::Clock = Arc::new(Utc::now);
     let (shared, counted, time) = (Arc::clone(&process), Arc::clone(&metrics), Arc::clone(&clock));
     let (store, gallery, identify) = tokio::task::spawn_blocking(move || open(&shared, counted, time)).await??;
@@ -91,4 +102,38 @@ fn open(
     let config = IdentifyConfig { thresholds: resolved.thresholds, min_face: process.config.identify.min_face };
     let identify = Identify::new(config, store.clone(), gallery.clone(), clock, metrics)?;
     Ok((store, gallery, identify))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use sightline_stage::bus::Bus;
+    use sightline_stage::health::Health;
+
+    use super::start;
+    use crate::args::StageName;
+    use crate::compose::Process;
+    use crate::config::{Config, Resolved};
+
+    /// The task has had no turn yet: on a busy machine that is so for a while.
+    #[tokio::test]
+    async fn a_process_is_not_ready_before_its_gallery_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let process = Process {
+            resolved: Resolved::new(&config).unwrap(),
+            config,
+            stages: BTreeSet::from([StageName::Identify]),
+            memory: Bus::memory(),
+            remote: None,
+            health: Health::new(),
+            worker: "w1".to_owned(),
+        };
+        let process = Arc::new(process);
+        let part = start(&process).unwrap();
+        assert!(!process.health.is_ready());
+        part.task.abort();
+    }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sightline_detect::{Detect, DetectConfig};
 use sightline_embed::{Analyst, AnalystConfig, BestShots, Embed};
 use sightline_stage::bus::{Bus, BusError};
+use sightline_stage::health::Check;
 use sightline_stage::{RunnerConfig, Shutdown, run_stage};
 use sightline_track::{TrackConfig, TrackOutlets, Tracker};
 use sightline_wire::service::{Analyse, AnalyseImage, Failure, FailureKind};
@@ -118,10 +119,24 @@ async fn serve_analysis(process: &Process, models: &Models, stop: Shutdown) -> R
 }
 
 /// Runs `work` while this process holds the stage's lease, and stands by while another does. Where `arrow` is memory there is
-/// no other.
-pub(super) async fn owner_by_lease<F>(
+/// no other. What it tells of its readiness it tells from now on, not from its first turn.
+pub(super) fn owner_by_lease<F>(
     process: Arc<Process>,
     arrow: Bus,
+    stage: &'static str,
+    stop: Shutdown,
+    work: impl FnMut(Shutdown, String) -> F + Send + 'static,
+) -> impl Future<Output = Result<()>> + Send
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let check = arrow.is_nats().then(|| process.health.check(&format!("lease-{stage}")));
+    by_turns(process, (arrow, check), stage, stop, work)
+}
+
+async fn by_turns<F>(
+    process: Arc<Process>,
+    (arrow, check): (Bus, Option<Check>),
     stage: &'static str,
     stop: Shutdown,
     mut work: impl FnMut(Shutdown, String) -> F + Send,
@@ -129,10 +144,9 @@ pub(super) async fn owner_by_lease<F>(
 where
     F: Future<Output = Result<()>> + Send,
 {
-    if !arrow.is_nats() {
+    let Some(check) = check else {
         return work(stop.clone(), process.worker.clone()).await;
-    }
-    let check = process.health.check(&format!("lease-{stage}"));
+    };
     let mut turn = 0;
     loop {
         let lease = match arrow.lease(stage, &process.worker, &check, &stop).await {
